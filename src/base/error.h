@@ -47,6 +47,9 @@ struct error {
     char hint[1024];
     char object[256]; /* "table users, constraint users_pkey", from the server's fields */
     char where[512];  /* context, outermost first */
+    size_t
+        position; /* where in the failed statement, in characters, 1-based; 0: not said */
+    size_t body_line; /* the line of a function's or DO's body; 0: not in one */
     struct error_place place;
 };
 
