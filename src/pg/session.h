@@ -62,6 +62,8 @@ struct server {
     bool control_refused;  /* control could not be had: do not try again and again */
     char started[64];      /* backend_start of work, as text */
     char user[64], database[64];
+    bool bytes;               /* SQL_ASCII: positions count bytes */
+    char work_settings[1024]; /* see session_settings() */
 };
 
 /*
@@ -71,8 +73,12 @@ struct server {
  */
 bool session_open(struct server *server, enum session_role role, struct error *err);
 
-/* The SETs of DESIGN 5 for a role; also sent again after DISCARD ALL. One statement. */
-const char *session_settings(const struct server *server, enum session_role role);
+/*
+ * The settings of work as one statement, to be sent again after DISCARD ALL: luamig's own
+ * limits take the place of the server's timeouts, and values are read and written the same
+ * everywhere. DateStyle, TimeZone, search_path and role stay the user's.
+ */
+const char *session_settings(const struct server *server);
 
 /* Ends one session; closing one that is not open is fine. */
 void session_close(struct session *session);

@@ -1,0 +1,117 @@
+# make               build/luamig
+# make install       into $(DESTDIR)$(PREFIX)/bin
+# make deps          install what building and the demo need (FOR=test, FOR=lint: more)
+# make demo          build, start a throw-away PostgreSQL, migrate migrations-example
+# make test          C unit tests and busted specs against servers of their own
+# make lint          clang-format, layers, sizes, luacheck, cppcheck
+# make bench         ratios against psql
+# make fuzz          each fuzz target for SECONDS=60
+# SAN=1              with ASan and UBSan, in build-san/
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+VERSION = 0.1.0
+PREFIX ?= /usr/local
+BUILD   = build$(if $(SAN),-san)
+CFLAGS ?= -O2 -g
+SECONDS = 60
+comma   = ,
+
+PKGS    = lua5.4 libpq libcrypto jansson
+WARN    = -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion \
+          -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wwrite-strings \
+          -Wcast-qual -Wpointer-arith -Wundef -Wvla -Wformat=2 -Wnull-dereference \
+          -Wdouble-promotion -Wimplicit-fallthrough
+HARDEN  = $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined \
+          -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2 -fstack-protector-strong) -fPIE
+# Recursive on purpose: pkg-config is not asked before there is something to compile.
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DLUAMIG_VERSION='"$(VERSION)"' -Isrc -I. $(WARN) \
+             $(HARDEN) $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
+ALL_LIBS   = -pie $(shell pkg-config --libs $(PKGS)) $(LDFLAGS)
+
+SRC   := $(sort $(wildcard src/*.c src/*/*.c))
+LUA   := $(sort $(wildcard lua/luamig/*.lua))
+TEST  := $(sort $(wildcard tests/test_*.c))
+FUZZ  := $(sort $(wildcard tests/fuzz_*.c))
+OBJ   := $(SRC:%.c=$(BUILD)/%.o) $(BUILD)/embed.o
+LIB   := $(filter-out $(BUILD)/src/main.o,$(OBJ))
+UNITS := $(TEST:%.c=$(BUILD)/%)
+REPLAY := $(FUZZ:%.c=$(BUILD)/%)
+
+all: $(BUILD)/luamig
+
+$(BUILD)/luamig: $(OBJ)
+	$(CC) $(ALL_CFLAGS) -o $@ $(OBJ) $(ALL_LIBS)
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# One C file with every Lua module; od and sed are all it takes.
+$(BUILD)/embed.c: $(LUA) Makefile
+	@mkdir -p $(@D)
+	@{ echo '#include "script/embed.h"'; \
+	   for f in $(LUA); do m=$$(basename $$f .lua); \
+	     echo "static const unsigned char lua_$$m[] = {"; \
+	     od -An -v -tx1 $$f | sed 's/ *\([0-9a-f][0-9a-f]\)/0x\1,/g'; echo '};'; done; \
+	   echo 'const struct embedded embedded_modules[] = {'; \
+	   for f in $(LUA); do m=$$(basename $$f .lua); \
+	     echo "{ \"luamig.$$m\", \"@$$f\", lua_$$m, sizeof(lua_$$m) },"; done; \
+	   echo '{ NULL, NULL, NULL, 0 } };'; } > $@
+
+$(BUILD)/embed.o: $(BUILD)/embed.c
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(UNITS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/pgtest.o $(LIB)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS) -lcmocka
+
+$(REPLAY): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIB)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS)
+
+$(BUILD)/tests/proxy $(BUILD)/tests/bench/timed: $(BUILD)/%: $(BUILD)/%.o
+	$(CC) $(ALL_CFLAGS) -o $@ $^ -pie
+
+install: $(BUILD)/luamig
+	install -D -m 755 $(BUILD)/luamig $(DESTDIR)$(PREFIX)/bin/luamig
+
+deps:
+	@tests/deps.sh build demo $(FOR)
+
+# Sub-makes: pkg-config and the list of files are looked at after deps has run.
+demo:
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory all
+	@tests/demo.sh $(BUILD)/luamig
+
+test:
+	@$(MAKE) --no-print-directory deps FOR=test
+	@$(MAKE) --no-print-directory all tests
+	@tests/run.sh $(BUILD)
+
+tests: $(UNITS) $(REPLAY) $(BUILD)/tests/proxy
+.SECONDARY:
+
+bench:
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/bench/timed
+	@tests/bench/run.sh $(BUILD)
+
+fuzz:
+	@tests/fuzz.sh $(SECONDS)
+
+lint:
+	clang-format --dry-run -Werror $(SRC) $(wildcard src/*/*.h tests/*.[ch] tests/*/*.c)
+	luacheck --quiet lua spec migrations-example
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
+	  --inline-suppr --suppress=missingIncludeSystem --suppress=invalidPrintfArgType_sint \
+	  --suppress=unknownMacro -D_GNU_SOURCE -DLUAMIG_VERSION='""' -Isrc src
+	tests/layers.sh
+	tests/sizes.sh
+
+format:
+	clang-format -i $(SRC) $(wildcard src/*/*.h tests/*.[ch] tests/*/*.c)
+
+clean:
+	rm -rf build build-san build-clang build-fuzz
+
+-include $(OBJ:.o=.d) $(UNITS:=.d) $(REPLAY:=.d)
+.PHONY: all install deps demo test tests bench fuzz lint format clean

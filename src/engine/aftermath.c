@@ -1,0 +1,121 @@
+#include "engine/aftermath.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "pg/exec.h"
+
+struct history_entry
+aftermath_history(struct migrator *m, const struct content *content, struct arena *arena)
+{
+    static const char *const kinds[] = { NULL, "sql", "lua" };
+
+    (void)arena;
+    return (struct history_entry){
+        .run = m->run,
+        .action = "up",
+        .has_version = true,
+        .version = content->migration->version,
+        .name = content->migration->name,
+        .outcome = "done",
+        .checksum = content->checksum,
+        .down_kind = kinds[content->migration->down.kind],
+        .down_text = content->down.bytes,
+    };
+}
+
+void
+aftermath_clean(struct migrator *m)
+{
+    struct session *work = &m->server.work;
+    struct error err = { 0 };
+
+    if (work->lost || work->conn == NULL)
+        return;
+    /* A late cancel may hit the first of these; the second try is not hit again. */
+    for (int tries = 0; tries < 2; tries++) {
+        if (exec_rollback(work, &err) && exec_command(work, "DISCARD ALL", NULL, &err) &&
+            exec_command(work, session_settings(&m->server), NULL, &err))
+            return;
+    }
+    work->lost = true;
+}
+
+void
+aftermath_committed(struct migrator *m)
+{
+    struct stop grace;
+
+    migrator_grace(m, &grace, AFTERMATH_GRACE);
+    aftermath_clean(m);
+    migrator_heed(m);
+}
+
+static const char no_transaction_hint[] =
+    "Write `-- luamig: no-transaction` at the top of the file.";
+
+static void
+explain_lock_timeout(struct migrator *m, const struct content *content, struct error *err)
+{
+    const char *blockers = m->activity.blockers;
+
+    (void)content;
+    if (blockers[0] != '\0')
+        error_detail(err, "Blocked by %s.", blockers);
+    error_hint(err, "Run `luamig up` again when the blocker has ended; lock_timeout "
+                    "(--lock-timeout) says how long one attempt waits.");
+}
+
+void
+aftermath_explain(struct migrator *m, const struct content *content, struct error *err)
+{
+    if (strcmp(err->sqlstate, "25001") == 0 || strcmp(err->sqlstate, "55P04") == 0)
+        error_hint(err, "%s", no_transaction_hint);
+    else if (strcmp(err->sqlstate, "55P03") == 0)
+        explain_lock_timeout(m, content, err);
+}
+
+void
+aftermath_explain_loss(struct migrator *m, const struct content *content,
+                       struct error *err)
+{
+    struct error lost = *err;
+
+    (void)m;
+    error_set(err, ERROR_CONNECT, "the connection was lost while %s_%s ran",
+              content->migration->version_text, content->migration->name);
+    error_detail(err, "%s", lost.detail[0] != '\0' ? lost.detail : lost.message);
+    error_hint(err, "Whether it was committed is told by its row: run `luamig up` again, "
+                    "it finds out.");
+}
+
+void
+aftermath_record(struct migrator *m, const struct content *content, size_t statement,
+                 const struct error *err)
+{
+    struct history_entry entry = {
+        .run = m->run,
+        .action = "up",
+        .has_version = true,
+        .version = content->migration->version,
+        .name = content->migration->name,
+        .outcome = "failed",
+        .sqlstate = err->sqlstate[0] != '\0' ? err->sqlstate : NULL,
+        .message = err->message,
+        .statement = statement,
+        .checksum = content->checksum,
+        .elapsed = stop_now() - m->activity.since,
+    };
+    struct error why = { 0 };
+    char text[1200];
+
+    if (m->server.work.lost)
+        return;
+    if (history_write(&m->server.work, migrator_table(m, "_history"), &entry, &why))
+        return;
+    snprintf(text, sizeof(text), "the failure could not be recorded in the history: %s",
+             why.message);
+    migrator_notify(m, (struct event){ .kind = EVENT_NOTICE,
+                                       .level = PROBLEM_WARNING,
+                                       .text = text });
+}

@@ -1,0 +1,40 @@
+/*
+ * aftermath.h - what follows an attempt: the session clean again, the attempt recorded,
+ * the error told in words that help
+ */
+#ifndef LUAMIG_ENGINE_AFTERMATH_H
+#define LUAMIG_ENGINE_AFTERMATH_H
+
+#include "engine/content.h"
+#include "engine/migrator.h"
+#include "pg/history.h"
+
+#define AFTERMATH_GRACE 5000 /* ms that cleaning up may take */
+
+/* The history's row of a success, for the migration's own transaction. */
+struct history_entry aftermath_history(struct migrator *m, const struct content *content,
+                                       struct arena *arena);
+
+/*
+ * After a failed attempt: ROLLBACK if the block failed, DISCARD ALL and the settings (a
+ * PREPARE and a session lock survive ROLLBACK, measured). A session that cannot be cleaned
+ * is marked lost.
+ */
+void aftermath_clean(struct migrator *m);
+
+/* After a COMMIT whose following DISCARD ALL was hit by a cancel. */
+void aftermath_committed(struct migrator *m);
+
+/* Adds the hints for what luamig knows better than the server: 25001, 55P04, 55P03. */
+void aftermath_explain(struct migrator *m, const struct content *content,
+                       struct error *err);
+
+/* The connection was lost: says so, and how one finds out what happened. */
+void aftermath_explain_loss(struct migrator *m, const struct content *content,
+                            struct error *err);
+
+/* Writes the failure's history row; it is not essential: its own failure is a notice. */
+void aftermath_record(struct migrator *m, const struct content *content, size_t statement,
+                      const struct error *err);
+
+#endif

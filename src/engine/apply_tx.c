@@ -1,0 +1,279 @@
+#include "engine/apply.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/aftermath.h"
+#include "engine/items.h"
+#include "pg/history.h"
+#include "pg/wait.h"
+
+#define ROW_LOCK_TIMEOUT "SET LOCAL lock_timeout = '5s'"
+
+struct attempt_tx {
+    struct migrator *m;
+    const struct content *content;
+    struct arena arena;
+    struct items items;
+    struct pipeline pipeline;
+    bool stray; /* a transaction command got through in the body */
+};
+
+static bool
+is_transaction_tag(const char *tag)
+{
+    return strcmp(tag, "COMMIT") == 0 || strcmp(tag, "BEGIN") == 0 ||
+           strcmp(tag, "ROLLBACK") == 0 || strcmp(tag, "START TRANSACTION") == 0;
+}
+
+static bool
+on_result(void *ctx, size_t index, const PGresult *res, struct error *err)
+{
+    struct attempt_tx *a = ctx;
+    const struct pipeline_item *item = &a->items.list[index];
+    /* cmdStatus is in the result; libpq only forgot the const. */
+    const char *tag = PQcmdStatus((PGresult *)(uintptr_t)res);
+
+    if (item->mark == ITEM_BODY) {
+        a->m->activity.statement = item->statement + 1;
+        if (!is_transaction_tag(tag))
+            return true;
+        a->stray = true;
+        error_set(err, ERROR_SQL, "a transaction command slipped through: %s", tag);
+        return error_hint(err, "Look at what the statements before it left in the "
+                               "database; it ended luamig's transaction.");
+    }
+    if (item->mark == ITEM_COMMIT && strcmp(tag, "COMMIT") != 0)
+        return error_set(err, ERROR_SQL,
+                         "rolled back: a statement of the migration had failed");
+    return true;
+}
+
+static const char *
+begin_sql(struct attempt_tx *a)
+{
+    const char *modes = a->content->sql.modes;
+
+    if (modes != NULL && modes[0] != '\0')
+        return arena_printf(&a->arena, "BEGIN READ WRITE, %s", modes);
+    return "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+}
+
+static void
+add_row(struct attempt_tx *a)
+{
+    const struct content *c = a->content;
+    struct pg_params *params = arena_alloc(&a->arena, sizeof(*params));
+    const char **values = arena_alloc(&a->arena, 3 * sizeof(*values));
+
+    values[0] = arena_printf(&a->arena, "%" PRId64, c->migration->version);
+    values[1] = c->migration->name;
+    values[2] = c->checksum;
+    *params = (struct pg_params){ .count = 3, .values = values };
+    items_add(&a->items, ITEM_ROW,
+              applied_insert_sql(&a->arena, migrator_table(a->m, "")), params);
+}
+
+static int64_t
+lock_timeout(const struct attempt_tx *a)
+{
+    return a->content->directives.has_lock_timeout ? a->content->directives.lock_timeout
+                                                   : a->m->settings->lock_timeout;
+}
+
+static void
+add_history(struct attempt_tx *a)
+{
+    struct history_entry entry = aftermath_history(a->m, a->content, &a->arena);
+    struct pg_params *params = arena_alloc(&a->arena, sizeof(*params));
+    const char *sql;
+
+    history_insert(&entry, &a->arena, migrator_table(a->m, "_history"), &sql, params);
+    items_add(&a->items, ITEM_HISTORY, sql, params);
+}
+
+/* DESIGN 7, statement for statement. */
+static void
+build(struct attempt_tx *a)
+{
+    struct items *items = &a->items;
+    struct guard guard =
+        migrator_guard(a->m, GUARD_ROW_IS, a->content->migration->version);
+
+    items_add(items, ITEM_BEGIN, begin_sql(a), NULL);
+    items_add(items, ITEM_SETTING, ROW_LOCK_TIMEOUT, NULL);
+    add_row(a);
+    items_add(items, ITEM_SETTING,
+              arena_printf(&a->arena, "SET LOCAL lock_timeout = %" PRId64,
+                           lock_timeout(a)),
+              NULL);
+    for (size_t n = 1; n <= a->content->sql.count; n++)
+        items_add_statement(items, &a->content->sql, n);
+    items_add(items, ITEM_CONSTRAINTS, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
+    items_add(items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);
+    items_add(items, ITEM_SETTING, "RESET ROLE", NULL);
+    items_add(items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp", NULL);
+    add_history(a);
+    items_add(items, ITEM_GUARD, guard_sql(&guard, &a->arena), NULL);
+    items_add(items, ITEM_COMMIT, "COMMIT", NULL);
+    items_add(items, ITEM_AFTER, "DISCARD ALL", NULL);
+    items_add(items, ITEM_AFTER, session_settings(&a->m->server), NULL);
+}
+
+static bool
+run(struct attempt_tx *a, struct error *err)
+{
+    const struct sql_file *sql = &a->content->sql;
+
+    build(a);
+    a->pipeline = (struct pipeline){ .session = &a->m->server.work,
+                                     .items = a->items.list,
+                                     .count = a->items.count,
+                                     .serial = sql->has_copy,
+                                     .on_result = on_result,
+                                     .ctx = a };
+    return pipeline_run(&a->pipeline, err);
+}
+
+static const struct pipeline_item *
+failed_item(const struct attempt_tx *a)
+{
+    return &a->items.list[a->pipeline.answered < a->items.count ? a->pipeline.answered
+                                                                : a->items.count - 1];
+}
+
+/*
+ * Whether the failure is a rival's doing. 23505 on the row: another run has applied it, if
+ * under the same name. 55P03: another backend is at it; it is waited for.
+ */
+static enum apply_result
+judge_row(struct attempt_tx *a, struct error *err, bool *again)
+{
+    const struct migration *migration = a->content->migration;
+    const char *name = NULL;
+    struct error why = { 0 };
+
+    if (strcmp(err->sqlstate, "55P03") == 0) {
+        migrator_notify(a->m, (struct event){
+                                  .kind = EVENT_WAITING,
+                                  .text = a->m->activity.blockers[0] != '\0'
+                                              ? a->m->activity.blockers
+                                              : "another backend that applies it" });
+        *again = true;
+        return APPLY_FAILED;
+    }
+    if (strcmp(err->sqlstate, "23505") != 0 ||
+        !applied_name(&a->m->server.work, migrator_table(a->m, ""), migration->version,
+                      &a->arena, &name, &why) ||
+        name == NULL)
+        return APPLY_FAILED;
+    if (strcmp(name, migration->name) == 0)
+        return APPLY_BY_ANOTHER;
+    error_set(err, ERROR_PLAN, "%s was applied meanwhile under another name: '%s'",
+              migration->version_text, name);
+    return APPLY_FAILED;
+}
+
+/* 22P02 of the guard, 42P01 of the history: who took the lock or the record away? */
+static void
+explain_guard(struct attempt_tx *a, struct error *err)
+{
+    struct guard guard = migrator_guard(a->m, GUARD_NO_ROW, 0);
+    const struct migration *migration = a->content->migration;
+    struct error ignored = { 0 };
+    bool held = true;
+
+    if (a->m->server.lock_lost == NULL)
+        guard_lock_held(&a->m->server.work, &guard, &held, &ignored);
+    if (a->m->server.lock_lost != NULL || !held) {
+        error_set(err, ERROR_LOCK, "the run lock was lost while %s_%s ran",
+                  migration->version_text, migration->name);
+        error_hint(err, "Nothing of the migration stays; run `luamig up` again.");
+        return;
+    }
+    error_set(err, ERROR_SQL, "%s_%s would drop or empty %s.%s; nothing was done",
+              migration->version_text, migration->name, a->m->settings->table.schema,
+              a->m->settings->table.name);
+    error_hint(err, "Keep luamig's table in a schema of its own (--table).");
+}
+
+static bool
+is_record_gone(const struct pipeline_item *item, const struct error *err)
+{
+    return (item->mark == ITEM_GUARD && strcmp(err->sqlstate, "22P02") == 0) ||
+           (item->mark == ITEM_HISTORY && err->kind == ERROR_SQL &&
+            (strcmp(err->sqlstate, "42P01") == 0 || strcmp(err->sqlstate, "3F000") == 0));
+}
+
+static void
+describe(struct attempt_tx *a, const struct pipeline_item *item, struct error *err)
+{
+    if (item->mark == ITEM_CONSTRAINTS)
+        error_within(err, "a deferred constraint, checked at the end of the file");
+    content_place(a->content, item->statement, a->m->server.bytes, err);
+    aftermath_explain(a->m, a->content, err);
+}
+
+/* What the failed attempt means, once it has been cleaned up behind it. */
+static enum apply_result
+judge(struct attempt_tx *a, struct error *err, bool *again)
+{
+    const struct pipeline_item *item = failed_item(a);
+    struct stop grace;
+    enum apply_result result = APPLY_FAILED;
+
+    if (a->stray)
+        return APPLY_IN_DOUBT;
+    migrator_grace(a->m, &grace, AFTERMATH_GRACE);
+    aftermath_clean(a->m);
+    if (a->m->server.work.lost)
+        aftermath_explain_loss(a->m, a->content, err);
+    else if (item->mark == ITEM_ROW)
+        result = judge_row(a, err, again);
+    else if (is_record_gone(item, err))
+        explain_guard(a, err);
+    if (result == APPLY_FAILED && !*again && !a->m->server.work.lost) {
+        describe(a, item, err);
+        aftermath_record(a->m, a->content, item->statement, err);
+    }
+    migrator_heed(a->m);
+    return result;
+}
+
+static enum apply_result
+attempt(struct migrator *m, const struct content *content, struct error *err, bool *again)
+{
+    struct attempt_tx a = { .m = m, .content = content };
+    enum apply_result result = APPLY_DONE;
+
+    *again = false;
+    m->activity.statement = 0;
+    if (!run(&a, err)) {
+        if (!a.stray && items_has(&a.items, a.pipeline.answered, ITEM_COMMIT))
+            aftermath_committed(m);
+        else
+            result = judge(&a, err, again);
+    }
+    items_release(&a.items);
+    arena_release(&a.arena);
+    return result;
+}
+
+enum apply_result
+apply_tx(struct migrator *m, const struct content *content, struct error *err)
+{
+    enum apply_result result;
+    bool again;
+
+    do {
+        enum stop_cause cause = stop_cause(m->stop);
+
+        if (cause != STOP_NONE) {
+            wait_cause_error(m->stop, cause, err);
+            return APPLY_FAILED;
+        }
+        result = attempt(m, content, err, &again);
+    } while (again);
+    return result;
+}

@@ -1,0 +1,143 @@
+#include "engine/content.h"
+
+#include <string.h>
+
+#include "plan/sqlscan.h"
+
+/* An error of a pure module knows the line; the file is known here. */
+static bool
+in_file(struct error *err, const char *path, const struct fs_text *text)
+{
+    if (text != NULL && err->place.line > 0 && err->place.text[0] == '\0') {
+        const char *at = text->bytes, *end = text->bytes + text->size;
+
+        for (size_t line = 1; line < err->place.line && at < end; line++) {
+            const char *next = memchr(at, '\n', (size_t)(end - at));
+
+            at = next != NULL ? next + 1 : end;
+        }
+        sqlscan_line_text(text->bytes, text->size, (size_t)(at - text->bytes),
+                          err->place.text, sizeof(err->place.text));
+    }
+    error_text(err->place.file, sizeof(err->place.file), path);
+    err->kind = ERROR_PLAN;
+    return false;
+}
+
+static bool
+read_down(const struct migration *migration, struct arena *arena, struct content *out,
+          struct error *err)
+{
+    if (migration->down.kind == FILE_NONE)
+        return true;
+    if (fs_read(migration->down.path, arena, &out->down, err))
+        return true;
+    return in_file(err, migration->down.path, NULL);
+}
+
+bool
+content_read(const struct migration *migration, struct arena *arena, struct content *out,
+             struct error *err)
+{
+    const char *path = migration->up.path;
+
+    *out = (struct content){ .migration = migration };
+    if (!fs_read(path, arena, &out->up, err))
+        return in_file(err, path, NULL);
+    digest_sha256(out->up.bytes, out->up.size, out->checksum);
+    if (!directives_read(out->up.bytes, out->up.size, arena, &out->directives, err))
+        return in_file(err, path, &out->up);
+    if (migration->up.kind == FILE_SQL &&
+        !sqlfile_read(out->up.bytes, out->up.size, out->directives.no_transaction, arena,
+                      &out->sql, err))
+        return in_file(err, path, &out->up);
+    return read_down(migration, arena, out, err);
+}
+
+const char *
+content_mode(const struct content *content)
+{
+    if (content->migration->up.kind == FILE_LUA)
+        return "script";
+    return content->sql.mode == SQL_MODE_STATEMENTS ? "statements" : "transaction";
+}
+
+bool
+content_is_empty(const struct content *content)
+{
+    return content->migration->up.kind == FILE_SQL && content->sql.count == 0;
+}
+
+bool
+content_has_drifted(const struct migration *migration, const char *checksum,
+                    bool *drifted, struct error *err)
+{
+    struct arena arena = { 0 };
+    struct fs_text text;
+    bool ok = fs_read(migration->up.path, &arena, &text, err);
+
+    *drifted = ok && !digest_matches(text.bytes, text.size, checksum);
+    arena_release(&arena);
+    return ok || in_file(err, migration->up.path, NULL);
+}
+
+/* The byte that is the nth character (1-based) from start. */
+static size_t
+nth_character(const char *text, size_t start, size_t end, size_t n)
+{
+    size_t at = start;
+
+    while (n > 1 && at < end) {
+        at++;
+        while (at < end && ((unsigned char)text[at] & 0xC0) == 0x80)
+            at++;
+        n--;
+    }
+    return at;
+}
+
+/* Where line n of the body behind the first dollar or quote begins. */
+static size_t
+nth_body_line(const char *text, size_t start, size_t end, size_t n)
+{
+    const char *body = memchr(text + start, '$', end - start);
+    size_t at = body != NULL ? (size_t)(body - text) : start;
+
+    for (; n > 1 && at < end; n--) {
+        const char *next = memchr(text + at, '\n', end - at);
+
+        if (next == NULL)
+            break;
+        at = (size_t)(next - text) + 1;
+    }
+    while (at < end && (text[at] == ' ' || text[at] == '\t'))
+        at++;
+    return at;
+}
+
+void
+content_place(const struct content *content, size_t statement, bool bytes,
+              struct error *err)
+{
+    struct error_place *place = &err->place;
+    const char *text = content->up.bytes;
+    const struct sql_statement *s;
+    size_t at, end, column;
+
+    error_text(place->file, sizeof(place->file), content->migration->up.path);
+    if (statement == 0 || statement > content->sql.count)
+        return;
+    s = &content->sql.statements[statement - 1];
+    at = s->offset;
+    end = s->offset + s->length;
+    if (err->position > 0)
+        at = bytes ? at + err->position - 1 : nth_character(text, at, end, err->position);
+    else if (err->body_line > 0)
+        at = nth_body_line(text, at, end, err->body_line);
+    at = at < content->up.size ? at : content->up.size;
+    sqlscan_line(text, content->up.size, at, &place->line, &column);
+    sqlscan_line_text(text, content->up.size, at, place->text, sizeof(place->text));
+    place->column = err->position > 0 ? column : 0;
+    place->statement = statement;
+    place->statements = content->sql.count;
+}

@@ -1,0 +1,52 @@
+/*
+ * content.h - a migration's files, read once: the bytes hashed are the bytes run
+ */
+#ifndef LUAMIG_ENGINE_CONTENT_H
+#define LUAMIG_ENGINE_CONTENT_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "plan/directive.h"
+#include "plan/source.h"
+#include "plan/sqlfile.h"
+
+struct content {
+    const struct migration *migration;
+    struct fs_text up, down; /* down.bytes is NULL where there is no down */
+    char checksum[DIGEST_HEX];
+    struct directives directives;
+    struct sql_file sql;
+};
+
+/*
+ * Reads, hashes and parses the up file; the down's text is read for the history. Errors
+ * are ERROR_PLAN with file and line.
+ */
+bool content_read(const struct migration *migration, struct arena *arena,
+                  struct content *out, struct error *err);
+
+/* "transaction", "statements", "script". */
+const char *content_mode(const struct content *content);
+
+/* Whether it has no statement at all. */
+bool content_is_empty(const struct content *content);
+
+/* Whether the migration's up file differs from a recorded checksum (BOM and line ends
+ * aside). */
+bool content_has_drifted(const struct migration *migration, const char *checksum,
+                         bool *drifted, struct error *err);
+
+/*
+ * Completes an error of the server with its place in the file: statement n (1-based; 0:
+ * none), and from err->position or err->body_line the line, column and excerpt; without
+ * either the statement's first line is the place. bytes: positions count bytes (a
+ * SQL_ASCII database).
+ */
+void content_place(const struct content *content, size_t statement, bool bytes,
+                   struct error *err);
+
+#endif

@@ -1,0 +1,107 @@
+#include "engine/migrator.h"
+
+#include <string.h>
+
+#include "base/digest.h"
+#include "engine/watch.h"
+#include "pg/lock.h"
+
+static void
+on_patience(void *ctx, const char *text)
+{
+    struct migrator *m = ctx;
+
+    migrator_notify(m, (struct event){ .kind = EVENT_WAITING, .text = text });
+}
+
+void
+migrator_init(struct migrator *m, const char *command, const struct settings *settings,
+              const struct observer *observer, struct stop *stop, struct arena *arena)
+{
+    *m = (struct migrator){
+        .settings = settings, .observer = observer, .stop = stop, .arena = arena
+    };
+    digest_random_hex(m->run, 8);
+    m->key = lock_key(&settings->table);
+    m->server = (struct server){
+        .settings = settings,
+        .run = m->run,
+        .command = command,
+        .stop = stop,
+        .notices = &m->notices,
+        .watch = { .tick = watch_tick, .ctx = m },
+        .patience = { .waiting = on_patience, .ctx = m },
+    };
+    conninfo_secrets(&m->server.secrets, settings->database);
+}
+
+void
+migrator_release(struct migrator *m)
+{
+    server_close(&m->server);
+    log_release(&m->notices);
+}
+
+void
+migrator_notify(struct migrator *m, struct event event)
+{
+    event.run = m->run;
+    if (event.migration == NULL && m->activity.content != NULL)
+        event.migration = m->activity.content->migration;
+    observer_notify(m->observer, &event);
+}
+
+struct notice_taker {
+    struct migrator *m;
+    const struct migration *migration;
+};
+
+static void
+take_notice(void *ctx, const char *line)
+{
+    struct notice_taker *taker = ctx;
+
+    migrator_notify(taker->m, (struct event){ .kind = EVENT_NOTICE,
+                                              .migration = taker->migration,
+                                              .level = PROBLEM_NOTE,
+                                              .text = line });
+}
+
+void
+migrator_flush_notices(struct migrator *m, const struct migration *migration)
+{
+    struct notice_taker taker = { .m = m, .migration = migration };
+
+    log_drain(&m->notices, take_notice, &taker);
+}
+
+const char *
+migrator_table(struct migrator *m, const char *suffix)
+{
+    return applied_ident(m->arena, &m->settings->table, suffix);
+}
+
+struct guard
+migrator_guard(struct migrator *m, enum guard_row row, int64_t version)
+{
+    return (struct guard){ .has_lock = m->settings->lock == LOCK_ADVISORY,
+                           .key = m->key,
+                           .lock_pid = m->server.lock.pid,
+                           .row = row,
+                           .table = migrator_table(m, ""),
+                           .version = version };
+}
+
+void
+migrator_grace(struct migrator *m, struct stop *grace, int64_t ms)
+{
+    *grace = (struct stop){ 0 };
+    stop_limit(grace, LIMIT_GRACE, ms);
+    m->server.stop = grace;
+}
+
+void
+migrator_heed(struct migrator *m)
+{
+    m->server.stop = m->stop;
+}

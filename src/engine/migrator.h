@@ -1,0 +1,63 @@
+/*
+ * migrator.h - what every part of a run works with
+ */
+#ifndef LUAMIG_ENGINE_MIGRATOR_H
+#define LUAMIG_ENGINE_MIGRATOR_H
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/stop.h"
+#include "engine/content.h"
+#include "engine/event.h"
+#include "pg/applied.h"
+#include "pg/guard.h"
+#include "pg/session.h"
+#include "plan/settings.h"
+
+/* What is going on, for progress; the watch of the work session reads it. */
+struct activity {
+    const struct content *content; /* NULL: nothing runs */
+    size_t statement;              /* that runs now, 1-based; 0: luamig's own */
+    int64_t since;                 /* monotonic ms */
+    char blockers[1024];           /* the last ones seen; "" if none */
+};
+
+struct migrator {
+    const struct settings *settings;
+    const struct observer *observer;
+    struct stop *stop;
+    struct arena *arena;
+    char run[9]; /* 8 hex digits */
+    struct server server;
+    struct log notices;
+    struct applied_table table; /* as it was found */
+    uint64_t key;               /* of the run lock */
+    struct activity activity;
+};
+
+/* Fills *m; nothing is opened yet. command is for application_name. */
+void migrator_init(struct migrator *m, const char *command,
+                   const struct settings *settings, const struct observer *observer,
+                   struct stop *stop, struct arena *arena);
+void migrator_release(struct migrator *m);
+
+/* Sends an event that carries the run's id and the migration at work. */
+void migrator_notify(struct migrator *m, struct event event);
+
+/* Hands the server's notices to the observer. */
+void migrator_flush_notices(struct migrator *m, const struct migration *migration);
+
+/* Quoted names of the main table (suffix "") and its side tables ("_history", "_steps"). */
+const char *migrator_table(struct migrator *m, const char *suffix);
+
+/* The guard of this run: the lock, and the row of version if there is one. */
+struct guard migrator_guard(struct migrator *m, enum guard_row row, int64_t version);
+
+/*
+ * While cleaning up, the causes that stopped the run no longer count; ms is what the
+ * clean-up may take. migrator_heed() goes back to the run's own.
+ */
+void migrator_grace(struct migrator *m, struct stop *grace, int64_t ms);
+void migrator_heed(struct migrator *m);
+
+#endif

@@ -1,0 +1,196 @@
+#include "engine/survey.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pg/history.h"
+#include "pg/steps.h"
+
+bool
+survey_files(struct migrator *m, struct survey *survey, struct error *err)
+{
+    return source_open(m->settings->dir, m->arena, &survey->source,
+                       &survey->file_problems, err);
+}
+
+/* The rows that the take-over will write, as if they were there. */
+static void
+count_taken_over(struct migrator *m, struct survey *survey)
+{
+    const struct source *source = &survey->source;
+    struct applied_set *set = &survey->set;
+
+    set->rows = arena_alloc(m->arena, (source->count + 1) * sizeof(*set->rows));
+    set->count = 0;
+    for (size_t i = 0; i < source->count; i++) {
+        const struct migration *migration = &source->migrations[i];
+
+        if (migration->version <= survey->takeover.version)
+            set->rows[set->count++] = (struct applied){ .version = migration->version,
+                                                        .name = migration->name };
+    }
+}
+
+static bool
+read_rows(struct migrator *m, struct survey *survey, struct error *err)
+{
+    const struct table_name *table = &m->settings->table;
+    struct session *work = &m->server.work;
+
+    survey->set = (struct applied_set){ 0 };
+    if (m->table.exists && !applied_read(work, table, m->arena, &survey->set, err))
+        return false;
+    if (!m->table.has_steps)
+        return true;
+    return steps_partial(work, migrator_table(m, "_steps"), m->arena, &survey->set, err);
+}
+
+bool
+survey_record(struct migrator *m, struct survey *survey, struct error *err)
+{
+    struct session *work = &m->server.work;
+
+    if (!applied_look(work, &m->settings->table, m->arena, &m->table, err) ||
+        !read_rows(m, survey, err) || !takeover_look(m, survey, err))
+        return false;
+    if (survey->takeover.action == TAKEOVER_RECORD)
+        count_taken_over(m, survey);
+    return true;
+}
+
+/* The names' problems first, whatever plan was built before. */
+static void
+begin_problems(struct migrator *m, struct survey *survey)
+{
+    survey->problems = (struct problems){ 0 };
+    for (size_t i = 0; i < survey->file_problems.count; i++)
+        problems_add(&survey->problems, m->arena, &survey->file_problems.list[i]);
+}
+
+/* A table that was made with `version int` cannot hold a timestamp. */
+static void
+check_width(struct migrator *m, struct survey *survey)
+{
+    const struct table_name *table = &m->settings->table;
+    const struct plan *plan = &survey->plan;
+
+    for (size_t i = 0; m->table.int_version && i < plan->step_count; i++) {
+        const struct plan_entry *step = plan->steps[i];
+
+        if (step->version <= INT32_MAX)
+            continue;
+        problems_add(&survey->problems, m->arena,
+                     &(struct problem){
+                         .kind = PROBLEM_TABLE,
+                         .level = PROBLEM_ERROR,
+                         .has_version = true,
+                         .version = step->version,
+                         .name = step->migration->name,
+                         .file = step->migration->up.path,
+                         .message =
+                             arena_printf(m->arena,
+                                          "version %" PRId64
+                                          " does not fit column version of %s.%s, "
+                                          "an integer",
+                                          step->version, table->schema, table->name),
+                         .hint = arena_printf(m->arena,
+                                              "ALTER TABLE %s ALTER version TYPE bigint;",
+                                              migrator_table(m, "")) });
+        return;
+    }
+}
+
+bool
+survey_plan(struct migrator *m, struct survey *survey, const struct plan_request *request,
+            struct error *err)
+{
+    struct plan_input in = { .source = &survey->source,
+                             .set = &survey->set,
+                             .request = request,
+                             .settings = m->settings,
+                             .drifted = survey->drifted };
+
+    begin_problems(m, survey);
+    if (!plan_build(&in, m->arena, &survey->plan, &survey->problems, err))
+        return false;
+    check_width(m, survey);
+    return true;
+}
+
+static void
+add_file_problem(struct migrator *m, struct survey *survey,
+                 const struct migration *migration, const struct error *err)
+{
+    problems_add(&survey->file_problems, m->arena,
+                 &(struct problem){ .kind = PROBLEM_FILE,
+                                    .level = PROBLEM_ERROR,
+                                    .has_version = true,
+                                    .version = migration->version,
+                                    .name = migration->name,
+                                    .file = arena_strdup(m->arena, err->place.file),
+                                    .line = err->place.line,
+                                    .message = arena_strdup(m->arena, err->message),
+                                    .hint = err->hint[0] != '\0'
+                                                ? arena_strdup(m->arena, err->hint)
+                                                : NULL });
+}
+
+static void
+read_steps(struct migrator *m, struct survey *survey)
+{
+    const struct plan *plan = &survey->plan;
+    struct error err = { 0 };
+
+    survey->contents =
+        arena_alloc(m->arena, (plan->step_count + 1) * sizeof(*survey->contents));
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const struct migration *migration = plan->steps[i]->migration;
+
+        if (!content_read(migration, m->arena, &survey->contents[i], &err))
+            add_file_problem(m, survey, migration, &err);
+    }
+}
+
+void
+survey_contents(struct migrator *m, struct survey *survey)
+{
+    const struct applied_set *set = &survey->set;
+    struct error err = { 0 };
+
+    read_steps(m, survey);
+    survey->drifted = arena_alloc(m->arena, set->count + 1);
+    for (size_t i = 0; m->settings->drift != DRIFT_OFF && i < set->count; i++) {
+        const struct migration *migration =
+            source_find(&survey->source, set->rows[i].version);
+
+        if (migration == NULL || set->rows[i].checksum == NULL)
+            continue;
+        if (!content_has_drifted(migration, set->rows[i].checksum, &survey->drifted[i],
+                                 &err))
+            add_file_problem(m, survey, migration, &err);
+    }
+}
+
+void
+survey_tell(struct migrator *m, const struct survey *survey)
+{
+    size_t errors = problems_count(&survey->problems, PROBLEM_ERROR);
+
+    for (size_t i = 0; i < survey->problems.count; i++) {
+        const struct problem *problem = &survey->problems.list[i];
+
+        /* A single error is the run's error and told by it. */
+        if (problem->level != PROBLEM_ERROR || errors > 1)
+            migrator_notify(m,
+                            (struct event){ .kind = EVENT_PROBLEM, .problem = problem });
+    }
+}
+
+bool
+survey_check(const struct survey *survey, struct error *err)
+{
+    if (problems_count(&survey->problems, PROBLEM_ERROR) == 0)
+        return true;
+    return problems_error(&survey->problems, err);
+}

@@ -1,0 +1,52 @@
+/*
+ * survey.h - files and record, seen together: what up, plan, status and verify start from
+ */
+#ifndef LUAMIG_ENGINE_SURVEY_H
+#define LUAMIG_ENGINE_SURVEY_H
+
+#include "engine/content.h"
+#include "engine/migrator.h"
+#include "pg/takeover.h"
+#include "plan/plan.h"
+
+/* Valid when zeroed. Everything is in the migrator's arena. */
+struct survey {
+    struct source source;
+    struct applied_set set;
+    struct takeover takeover; /* what is to be taken over before anything else */
+    struct plan plan;
+    struct problems file_problems; /* of the names */
+    struct problems problems;      /* all of them */
+    struct content *contents;      /* plan.step_count of them, once they were read */
+    bool *drifted;                 /* per set row; NULL: contents were not read */
+};
+
+/* Lists the folder. Its problems fail nothing yet. */
+bool survey_files(struct migrator *m, struct survey *survey, struct error *err);
+
+/*
+ * Reads the record on work: the table's shape, the set, the half-done ones, another tool's
+ * tracker. In what is read here a take-over that is to come counts as done.
+ */
+bool survey_record(struct migrator *m, struct survey *survey, struct error *err);
+
+/*
+ * Builds the plan. Its problems replace those of an earlier one; those of the files stay.
+ * false: ERROR_USAGE, the request does not fit.
+ */
+bool survey_plan(struct migrator *m, struct survey *survey,
+                 const struct plan_request *request, struct error *err);
+
+/*
+ * Reads the files: every step's, and of the applied ones those with a checksum (unless
+ * drift is off). What is wrong with a file becomes a problem.
+ */
+void survey_contents(struct migrator *m, struct survey *survey);
+
+/* Tells the observer every problem. */
+void survey_tell(struct migrator *m, const struct survey *survey);
+
+/* false if there is a problem of level error; *err then sums them up. */
+bool survey_check(const struct survey *survey, struct error *err);
+
+#endif

@@ -1,0 +1,57 @@
+#include "engine/watch.h"
+
+#include <stdio.h>
+
+#include "engine/migrator.h"
+#include "pg/blockers.h"
+#include "pg/control.h"
+#include "pg/progress.h"
+
+#define FIRST_LOOK 1000 /* ms; nothing that is quicker opens the control connection */
+
+/* The last blockers seen are kept: after 55P03 the server no longer knows them. */
+static const char *
+look(struct migrator *m, struct session *control, struct arena *arena)
+{
+    struct blocker *list = NULL;
+    size_t count = 0;
+    const char *text = NULL;
+    struct error err = { 0 };
+
+    if (blockers_read(control, m->server.work.pid, arena, &list, &count, &err) &&
+        count > 0) {
+        text = blockers_text(list, count, arena);
+        error_text(m->activity.blockers, sizeof(m->activity.blockers), text);
+        return arena_printf(arena, "waiting for %s", text);
+    }
+    if (progress_read(control, m->server.work.pid, arena, &text, &err))
+        return text;
+    return NULL;
+}
+
+void
+watch_tick(void *ctx)
+{
+    struct migrator *m = ctx;
+    const struct content *content = m->activity.content;
+    int64_t elapsed = stop_now() - m->activity.since;
+    struct arena arena = { 0 };
+    struct session *control;
+    struct stop *outer = m->server.stop, brief = { 0 };
+
+    if (content == NULL || elapsed < FIRST_LOOK)
+        return;
+    control = control_get(&m->server);
+    stop_limit(&brief, LIMIT_GRACE, 1000);
+    m->server.stop = &brief;
+    migrator_notify(m, (struct event){ .kind = EVENT_PROGRESS,
+                                       .statement = m->activity.statement,
+                                       .statements = content->sql.count,
+                                       .elapsed = elapsed,
+                                       .text = control != NULL ? look(m, control, &arena)
+                                                               : NULL });
+    m->server.stop = outer;
+    if (control != NULL && control->lost)
+        session_close(control);
+    arena_release(&arena);
+}

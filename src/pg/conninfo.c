@@ -1,0 +1,230 @@
+#include "pg/conninfo.h"
+
+#include <ctype.h>
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Parameters that other tools take in the URL, and what to write instead. */
+static const struct {
+    const char *parameter, *hint;
+} strangers[] = {
+    { "x-migrations-table", "Use --legacy-table to take over golang-migrate's table." },
+    { "x-migrations-table-quoted", "Use --legacy-table." },
+    { "x-multi-statement", "Leave it out: luamig splits files by itself." },
+    { "x-multi-statement-max-size", "Leave it out: luamig splits files by itself." },
+    { "x-statement-timeout", "Use --migration-timeout." },
+    { "x-lock-strategy", "Use --lock." },
+    { "x-lock-table", "Leave it out: luamig's lock needs no table." },
+    { "search_path", "Write options=-csearch_path=NAME." },
+    { "schema", "Write options=-csearch_path=NAME." },
+    { "currentSchema", "Write options=-csearch_path=NAME." },
+    { "pool_max_conns", "Leave it out: luamig has no pool." },
+    { "statement_timeout", "Use --migration-timeout." },
+    { "ssl", "Write sslmode=require." },
+    { "binary_parameters", "Leave it out." },
+    { "timezone", "Write options=-cTimeZone=NAME." },
+};
+
+static bool
+is_url(const char *text)
+{
+    return strncmp(text, "postgres://", 11) == 0 ||
+           strncmp(text, "postgresql://", 13) == 0;
+}
+
+/* "mysql" of "mysql://..."; a scheme is letters, digits, +, -, . */
+static size_t
+scheme_length(const char *text)
+{
+    size_t len = 0;
+
+    while (isalnum((unsigned char)text[len]) || strchr("+-.", text[len]) != NULL) {
+        if (text[len] == '\0')
+            return 0;
+        len++;
+    }
+    return strncmp(text + len, "://", 3) == 0 ? len : 0;
+}
+
+static bool
+is_known(const char *name, size_t len)
+{
+    PQconninfoOption *options = PQconndefaults();
+    bool known = len == 3 && strncmp(name, "ssl", 3) == 0;
+
+    for (PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++) {
+        if (strlen(o->keyword) == len && strncmp(o->keyword, name, len) == 0)
+            known = true;
+    }
+    PQconninfoFree(options);
+    return known;
+}
+
+static bool
+unknown_parameter(const char *name, size_t len, struct error *err)
+{
+    error_set(err, ERROR_USAGE, "unknown connection parameter '%.*s'",
+              len < 64 ? (int)len : 64, name);
+    for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++) {
+        if (strlen(strangers[i].parameter) == len &&
+            strncmp(strangers[i].parameter, name, len) == 0)
+            return error_hint(err, "%s", strangers[i].hint);
+    }
+    return error_hint(err, "See the PostgreSQL manual, section 34.1.2, for those that "
+                           "libpq knows.");
+}
+
+/* The first parameter of a URL's query that libpq does not know. */
+static bool
+find_unknown(const char *text, struct error *err)
+{
+    const char *at = strchr(text, '?');
+
+    while (at != NULL) {
+        const char *name = at + 1;
+        size_t len = strcspn(name, "=&");
+
+        if (len > 0 && !is_known(name, len))
+            return unknown_parameter(name, len, err);
+        at = strchr(name, '&');
+    }
+    return true;
+}
+
+static bool
+has_bad_escape(const char *text)
+{
+    for (; (text = strchr(text, '%')) != NULL; text++) {
+        if (!isxdigit((unsigned char)text[1]) || !isxdigit((unsigned char)text[2]))
+            return true;
+    }
+    return false;
+}
+
+static bool
+explain(const char *text, struct error *err)
+{
+    if (is_url(text) && has_bad_escape(text)) {
+        error_set(err, ERROR_USAGE,
+                  "the database URL holds a '%%' that is no %%XX escape");
+        return error_hint(err, "Write a '%%' in a password as %%25, '@' as %%40, '#' as "
+                               "%%23, '/' as %%2F.");
+    }
+    if (is_url(text) && !find_unknown(text, err))
+        return false;
+    error_set(err, ERROR_USAGE, "the database setting cannot be read");
+    return error_hint(err, "Write postgres://USER@HOST:PORT/DATABASE, or keyword=value "
+                           "pairs (PostgreSQL manual, section 34.1.1).");
+}
+
+bool
+conninfo_check(const char *text, struct error *err)
+{
+    size_t scheme = scheme_length(text);
+    PQconninfoOption *options;
+
+    if (scheme > 0 && !is_url(text)) {
+        error_set(err, ERROR_USAGE, "scheme '%.*s' is not PostgreSQL's", (int)scheme,
+                  text);
+        return error_hint(err, "Write postgres://USER@HOST:PORT/DATABASE.");
+    }
+    if (strchr(text, '=') == NULL && !is_url(text)) {
+        error_set(err, ERROR_USAGE,
+                  "the database setting is neither a URL nor "
+                  "keyword=value pairs");
+        return error_hint(err, "Write postgres://USER@HOST:PORT/DATABASE.");
+    }
+    options = PQconninfoParse(text, NULL);
+    if (options == NULL)
+        return explain(text, err);
+    PQconninfoFree(options);
+    return true;
+}
+
+static void
+add_secret(struct secrets *secrets, const char *text, size_t len)
+{
+    if (len == 0 || len >= sizeof(secrets->texts[0]) || secrets->count == SECRETS_MAX)
+        return;
+    snprintf(secrets->texts[secrets->count++], sizeof(secrets->texts[0]), "%.*s",
+             (int)len, text);
+}
+
+/* What stands between the user's ':' and the '@' of a URL, as it is written. */
+static void
+add_raw_password(struct secrets *secrets, const char *text)
+{
+    const char *start = strstr(text, "://"), *colon, *at;
+
+    if (start == NULL)
+        return;
+    start += 3;
+    at = start + strcspn(start, "/?");
+    while (at > start && *at != '@')
+        at--;
+    colon = memchr(start, ':', (size_t)(at - start));
+    if (*at == '@' && colon != NULL)
+        add_secret(secrets, colon + 1, (size_t)(at - colon - 1));
+}
+
+static void
+add_parsed(struct secrets *secrets, const char *text)
+{
+    static const char *const keywords[] = { "password", "sslpassword" };
+    PQconninfoOption *options = PQconninfoParse(text, NULL);
+
+    for (PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++) {
+        for (size_t i = 0; i < 2; i++) {
+            if (o->val != NULL && strcmp(o->keyword, keywords[i]) == 0)
+                add_secret(secrets, o->val, strlen(o->val));
+        }
+    }
+    PQconninfoFree(options);
+}
+
+bool
+conninfo_has_password(const char *text)
+{
+    struct secrets secrets = { 0 };
+
+    add_parsed(&secrets, text);
+    return secrets.count > 0;
+}
+
+void
+conninfo_secrets(struct secrets *secrets, const char *text)
+{
+    const char *password = getenv("PGPASSWORD");
+
+    *secrets = (struct secrets){ 0 };
+    if (text != NULL) {
+        add_parsed(secrets, text);
+        add_raw_password(secrets, text);
+    }
+    if (password != NULL)
+        add_secret(secrets, password, strlen(password));
+}
+
+static void
+hide_one(const char *secret, char *text)
+{
+    static const char stars[] = "***";
+    size_t len = strlen(secret);
+
+    while ((text = strstr(text, secret)) != NULL) {
+        size_t put = len < 3 ? len : 3;
+
+        memcpy(text, stars, put);
+        memmove(text + put, text + len, strlen(text + len) + 1);
+        text += put;
+    }
+}
+
+void
+conninfo_hide(const struct secrets *secrets, char *text)
+{
+    for (size_t i = 0; i < secrets->count; i++)
+        hide_one(secrets->texts[i], text);
+}

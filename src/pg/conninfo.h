@@ -1,0 +1,36 @@
+/*
+ * conninfo.h - a connection URL or conninfo string, and the secrets in it
+ */
+#ifndef LUAMIG_PG_CONNINFO_H
+#define LUAMIG_PG_CONNINFO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+#define SECRETS_MAX 8
+
+/* Texts that must not appear in any message. Valid when zeroed. */
+struct secrets {
+    char texts[SECRETS_MAX][256];
+    size_t count;
+};
+
+/*
+ * Whether libpq can read text. ERROR_USAGE otherwise; libpq's own message is never shown,
+ * it holds passwords (measured): the parameter at fault is named, and for those of other
+ * tools what to write. A scheme other than postgres:// and postgresql:// is refused.
+ */
+bool conninfo_check(const char *text, struct error *err);
+
+/* Whether text itself holds a password (a warning where others see it: process list). */
+bool conninfo_has_password(const char *text);
+
+/* The passwords in text (NULL: none) and PGPASSWORD, raw and decoded. */
+void conninfo_secrets(struct secrets *secrets, const char *text);
+
+/* Replaces every secret in text by "***", in place. */
+void conninfo_hide(const struct secrets *secrets, char *text);
+
+#endif

@@ -1,0 +1,295 @@
+#include "pg/pipeline.h"
+
+#include <string.h>
+
+#include "base/strbuf.h"
+#include "pg/wait.h"
+
+#define WINDOW       256  /* statements on their way; more than FLUSH_STRIDE */
+#define FEW          1000 /* lists up to this long flush after every statement */
+#define FLUSH_STRIDE 100
+
+struct run {
+    struct pipeline *pipeline;
+    PGconn *conn;
+    struct wait wait;
+    struct strbuf sql; /* the statement that is being sent, NUL-terminated */
+    struct error *err;
+    bool failed;
+    bool sync_sent;
+    bool output_waits; /* libpq holds bytes that the socket did not take */
+};
+
+static bool
+send_item(struct run *run, const struct pipeline_item *item)
+{
+    static const struct pg_params none;
+    const struct pg_params *params = item->params != NULL ? item->params : &none;
+
+    strbuf_reset(&run->sql);
+    strbuf_add(&run->sql, item->sql, item->length);
+    return PQsendQueryParams(run->conn, run->sql.text, params->count, NULL,
+                             params->values, params->lengths, params->formats, 0) == 1;
+}
+
+static bool
+fail(struct run *run, const PGresult *res)
+{
+    struct error later = { 0 };
+
+    /* Only the first failure counts. */
+    exec_error(run->pipeline->session, res, run->failed ? &later : run->err);
+    run->failed = true;
+    return false;
+}
+
+/*
+ * The server keeps its answers until Flush, Sync or 8 KB; progress and "statement n of m"
+ * live on them.
+ */
+static bool
+wants_flush(const struct pipeline *pipeline, size_t item)
+{
+    return pipeline->count <= FEW || item % FLUSH_STRIDE == FLUSH_STRIDE - 1;
+}
+
+static bool
+flush_output(struct run *run)
+{
+    int left = PQflush(run->conn);
+
+    run->output_waits = left == 1;
+    return left >= 0;
+}
+
+/* Sends as much as the window allows, and the Sync behind the last or after a failure. */
+static bool
+send_some(struct run *run)
+{
+    struct pipeline *p = run->pipeline;
+
+    while (!run->failed && p->sent < p->count && p->sent - p->answered < WINDOW &&
+           !run->output_waits) {
+        if (!send_item(run, &p->items[p->sent]))
+            return false;
+        if (wants_flush(p, p->sent) && PQsendFlushRequest(run->conn) != 1)
+            return false;
+        p->sent++;
+        if (!flush_output(run))
+            return false;
+    }
+    if (!run->sync_sent && (run->failed || p->sent == p->count)) {
+        if (PQpipelineSync(run->conn) != 1)
+            return false;
+        p->session->syncs++;
+        run->sync_sent = true;
+    }
+    return flush_output(run);
+}
+
+static bool
+accept(struct run *run, const PGresult *res)
+{
+    struct pipeline *p = run->pipeline;
+
+    if (!exec_is_ok(res))
+        return fail(run, res);
+    if (!run->failed && p->on_result != NULL &&
+        !p->on_result(p->ctx, p->answered, res, run->err))
+        run->failed = true;
+    return !run->failed;
+}
+
+/* Takes one result in; *done: the Sync's answer came. false: nothing to take yet. */
+static bool
+take_result(struct run *run, bool *done)
+{
+    struct pipeline *p = run->pipeline;
+    PGresult *res;
+
+    PQsetSingleRowMode(run->conn); /* answers 0 in an aborted pipeline: no matter */
+    if (PQisBusy(run->conn))
+        return false;
+    res = PQgetResult(run->conn);
+    switch (PQresultStatus(res)) {
+    case PGRES_PIPELINE_SYNC: *done = true; break;
+    case PGRES_PIPELINE_ABORTED:
+    case PGRES_SINGLE_TUPLE: break;
+    default:
+        if (res != NULL && accept(run, res))
+            p->answered++;
+    }
+    PQclear(res);
+    return true;
+}
+
+/* What was answered since: results of items come one by one, NULL between them. */
+static bool
+take_results(struct run *run, bool *done)
+{
+    while (!*done && (run->pipeline->answered < run->pipeline->sent || run->sync_sent)) {
+        if (!take_result(run, done))
+            break;
+        if (PQstatus(run->conn) != CONNECTION_OK)
+            return false;
+    }
+    return true;
+}
+
+static bool
+converse(struct run *run)
+{
+    bool done = false;
+
+    while (!done) {
+        if (!send_some(run) || !take_results(run, &done))
+            return false;
+        if (!done &&
+            !wait_for(&run->wait, (short)(POLLIN | (run->output_waits ? POLLOUT : 0))))
+            return false;
+    }
+    return true;
+}
+
+static bool
+run_piped(struct run *run)
+{
+    if (PQenterPipelineMode(run->conn) != 1)
+        return fail(run, NULL);
+    if (!converse(run)) {
+        PGresult *last = PQgetResult(run->conn); /* the server's last words, if any */
+
+        run->pipeline->session->lost = true;
+        fail(run, exec_is_ok(last) ? NULL : last);
+        PQclear(last);
+    }
+    PQexitPipelineMode(run->conn);
+    return !run->failed;
+}
+
+#define COPY_CHUNK ((size_t)64 * 1024)
+
+/* Feeds the data, looking up for errors and signals between the chunks. */
+static bool
+put_copy_data(struct run *run, const struct pipeline_item *item)
+{
+    size_t done = 0;
+
+    while (done < item->copy_length) {
+        size_t len = item->copy_length - done;
+        int put;
+
+        len = len < COPY_CHUNK ? len : COPY_CHUNK;
+        put = PQputCopyData(run->conn, item->copy_data + done, (int)len);
+        if (put < 0)
+            return false;
+        done += put > 0 ? len : 0;
+        if (PQflush(run->conn) == 1 && !wait_for(&run->wait, POLLIN | POLLOUT))
+            return false;
+    }
+    return true;
+}
+
+static bool
+end_copy_in(struct run *run, const struct pipeline_item *item)
+{
+    const char *refuse =
+        item->copy_data == NULL ? "COPY FROM STDIN needs its data in the file" : NULL;
+
+    if (refuse == NULL)
+        put_copy_data(run, item); /* a failure shows in the next result */
+    while (PQputCopyEnd(run->conn, refuse) == 0) {
+        if (!wait_for(&run->wait, POLLIN | POLLOUT))
+            return false;
+    }
+    return true;
+}
+
+static bool
+drop_copy_out(struct run *run)
+{
+    char *row;
+    int got;
+
+    while ((got = PQgetCopyData(run->conn, &row, 1)) >= 0) {
+        if (got > 0)
+            PQfreemem(row);
+        else if (!wait_for(&run->wait, POLLIN))
+            return false;
+    }
+    return true;
+}
+
+static bool
+wait_result(struct run *run)
+{
+    while (PQflush(run->conn) == 1) {
+        if (!wait_for(&run->wait, POLLIN | POLLOUT))
+            return false;
+    }
+    PQsetSingleRowMode(run->conn);
+    while (PQisBusy(run->conn)) {
+        if (!wait_for(&run->wait, POLLIN))
+            return false;
+    }
+    return true;
+}
+
+static bool
+take_serial(struct run *run, const struct pipeline_item *item, const PGresult *res)
+{
+    switch (PQresultStatus(res)) {
+    case PGRES_SINGLE_TUPLE: return true;
+    case PGRES_COPY_IN: return end_copy_in(run, item);
+    case PGRES_COPY_OUT: return drop_copy_out(run);
+    default: accept(run, res);
+    }
+    return true;
+}
+
+static bool
+run_item(struct run *run, const struct pipeline_item *item)
+{
+    PGresult *res;
+    bool alive = send_item(run, item);
+
+    run->pipeline->session->syncs++;
+    while (alive) {
+        alive = wait_result(run);
+        if (!alive || (res = PQgetResult(run->conn)) == NULL)
+            break;
+        alive = take_serial(run, item, res) && PQstatus(run->conn) == CONNECTION_OK;
+        PQclear(res);
+    }
+    if (!alive)
+        fail(run, NULL);
+    return !run->failed;
+}
+
+static bool
+run_serial(struct run *run)
+{
+    struct pipeline *p = run->pipeline;
+
+    for (; p->answered < p->count; p->answered++) {
+        p->sent = p->answered + 1;
+        if (!run_item(run, &p->items[p->answered]))
+            return false;
+    }
+    return true;
+}
+
+bool
+pipeline_run(struct pipeline *pipeline, struct error *err)
+{
+    struct run run = { .pipeline = pipeline,
+                       .conn = pipeline->session->conn,
+                       .wait = wait_begin(pipeline->session),
+                       .err = err };
+    bool ok;
+
+    pipeline->sent = pipeline->answered = 0;
+    ok = pipeline->serial ? run_serial(&run) : run_piped(&run);
+    strbuf_release(&run.sql);
+    return ok || wait_error(&run.wait, err);
+}

@@ -1,0 +1,383 @@
+#include "pg/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pg/exec.h"
+#include "pg/wait.h"
+
+#define OLDEST_SERVER   130000
+#define HOST_TIMEOUT    10000 /* ms for each host, unless connect_timeout says otherwise */
+#define PATIENCE        2000  /* ms until connecting is said */
+#define TRY_AGAIN_AFTER 1000  /* ms between two attempts while connect_wait lasts */
+#define SETTINGS_MAX    1024
+
+static void
+on_notice(void *arg, const PGresult *res)
+{
+    const struct session *session = arg;
+    struct log *notices = session->server->notices;
+    const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY);
+    const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+    char line[1024];
+
+    if (notices == NULL || session->role != SESSION_WORK || text == NULL)
+        return;
+    snprintf(line, sizeof(line), "%s: %s", severity != NULL ? severity : "NOTICE", text);
+    log_add(notices, line);
+}
+
+/*
+ * What stands before dbname gives way to the user's URL, what stands behind wins over it.
+ * A second session goes to the host and port that work found.
+ */
+static PGconn *
+start(const struct server *server, const char *name)
+{
+    PGconn *work = server->work.conn;
+    const char *pin = work != NULL ? PQhost(work) : NULL;
+    const char *keywords[] = { "keepalives_idle",
+                               "keepalives_interval",
+                               "keepalives_count",
+                               "fallback_application_name",
+                               "dbname",
+                               "client_encoding",
+                               pin != NULL ? "host" : NULL,
+                               "hostaddr",
+                               "port",
+                               NULL };
+    const char *values[] = { "30",
+                             "10",
+                             "3",
+                             name,
+                             server->settings->database != NULL
+                                 ? server->settings->database
+                                 : "",
+                             "UTF8",
+                             pin,
+                             NULL,
+                             work != NULL ? PQport(work) : NULL,
+                             NULL };
+
+    return PQconnectStartParams(keywords, values, 1);
+}
+
+struct connecting {
+    struct server *server;
+    PGconn *conn;
+    int64_t began, host_began;
+    char host[256];
+    bool said;
+};
+
+/* connect_timeout of the URL or the environment, in ms; PQconnectPoll ignores it. */
+static int64_t
+host_timeout(PGconn *conn)
+{
+    PQconninfoOption *options = PQconninfo(conn);
+    int64_t seconds = -1;
+
+    for (PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++) {
+        if (strcmp(o->keyword, "connect_timeout") == 0 && o->val != NULL)
+            seconds = strtol(o->val, NULL, 10);
+    }
+    PQconninfoFree(options);
+    return seconds > 0 ? seconds * 1000 : seconds == 0 ? INT64_MAX / 4 : HOST_TIMEOUT;
+}
+
+static void
+say_patience(struct connecting *c, int64_t now)
+{
+    char text[400];
+
+    if (c->said || now - c->began < PATIENCE || c->server->patience.waiting == NULL)
+        return;
+    c->said = true;
+    snprintf(text, sizeof(text), "the connection to %s:%s", PQhost(c->conn),
+             PQport(c->conn));
+    c->server->patience.waiting(c->server->patience.ctx, text);
+}
+
+/* A host that does not answer has its time, then the next one (libpq's order) has its. */
+static bool
+host_has_time(struct connecting *c, int64_t timeout, int64_t now)
+{
+    const char *host = PQhost(c->conn);
+
+    if (strcmp(c->host, host != NULL ? host : "") != 0) {
+        snprintf(c->host, sizeof(c->host), "%s", host != NULL ? host : "");
+        c->host_began = now;
+    }
+    return now - c->host_began < timeout;
+}
+
+/* true: connected or refused, PQstatus tells; false: *err says why it was given up. */
+static bool
+poll_until_settled(struct connecting *c, struct error *err)
+{
+    int64_t timeout = host_timeout(c->conn);
+    PostgresPollingStatusType next = PGRES_POLLING_WRITING;
+    enum stop_cause cause;
+
+    while (next != PGRES_POLLING_OK && next != PGRES_POLLING_FAILED) {
+        struct pollfd fd = { .fd = PQsocket(c->conn),
+                             .events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT };
+        int64_t now = stop_now();
+
+        if ((cause = stop_cause(c->server->stop)) != STOP_NONE)
+            return wait_cause_error(c->server->stop, cause, err);
+        if (!host_has_time(c, timeout, now))
+            return error_set(err, ERROR_CONNECT, "no answer from %s:%s within %ld s",
+                             PQhost(c->conn), PQport(c->conn), (long)(timeout / 1000));
+        say_patience(c, now);
+        if (stop_poll(c->server->stop, &fd, 1, 200) > 0)
+            next = PQconnectPoll(c->conn);
+    }
+    return true;
+}
+
+/* libpq's text names host and port itself; secrets are cut out. */
+static bool
+refused(struct server *server, PGconn *conn, struct error *err)
+{
+    char text[sizeof(err->message)];
+    size_t len;
+
+    snprintf(text, sizeof(text), "%s", PQerrorMessage(conn));
+    conninfo_hide(&server->secrets, text);
+    len = strlen(text);
+    while (len > 0 && text[len - 1] == '\n')
+        text[--len] = '\0';
+    return error_set(err, ERROR_CONNECT, "cannot connect: %s", text);
+}
+
+static bool
+connect_once(struct server *server, const char *name, PGconn **conn, struct error *err)
+{
+    struct connecting c = { .server = server, .began = stop_now() };
+    bool settled;
+
+    *conn = c.conn = start(server, name);
+    if (c.conn == NULL)
+        return error_set(err, ERROR_INTERNAL, "out of memory");
+    if (PQstatus(c.conn) == CONNECTION_BAD)
+        settled = true;
+    else
+        settled = poll_until_settled(&c, err);
+    if (settled && PQstatus(c.conn) == CONNECTION_OK)
+        return true;
+    if (settled)
+        refused(server, c.conn, err);
+    PQfinish(c.conn);
+    *conn = NULL;
+    return false;
+}
+
+/* Again and again while connect_wait lasts. */
+static bool
+connect_patiently(struct server *server, const char *name, PGconn **conn,
+                  struct error *err)
+{
+    int64_t until = stop_now() + server->settings->connect_wait;
+    bool said = false;
+
+    while (!connect_once(server, name, conn, err)) {
+        if (err->kind != ERROR_CONNECT || stop_now() + TRY_AGAIN_AFTER > until)
+            return false;
+        if (!said && server->patience.waiting != NULL)
+            server->patience.waiting(server->patience.ctx, err->message);
+        said = true;
+        stop_poll(server->stop, NULL, 0, TRY_AGAIN_AFTER);
+    }
+    return true;
+}
+
+static const char who_sql[] = "SELECT pg_catalog.pg_backend_pid(),"
+                              " pg_catalog.pg_is_in_recovery(),"
+                              " a.backend_start::pg_catalog.text"
+                              " FROM pg_catalog.pg_stat_get_activity("
+                              "pg_catalog.pg_backend_pid()) a";
+
+/* Who answers: the backend that libpq spoke to, or another behind a pooler? */
+static bool
+ask_who(struct session *session, struct error *err)
+{
+    struct server *server = session->server;
+    PGresult *res;
+    int pid;
+
+    if (!exec_query(session, who_sql, NULL, &res, err))
+        return false;
+    pid = atoi(PQgetvalue(res, 0, 0));
+    server->standby = PQgetvalue(res, 0, 1)[0] == 't';
+    error_text(server->started, sizeof(server->started), exec_value(res, 0, 2));
+    PQclear(res);
+    if (pid == session->pid)
+        return true;
+    error_set(err, ERROR_CONNECT, "connected through a pooler");
+    return error_hint(err, "Give luamig a direct connection to the server (--database).");
+}
+
+static bool
+check_server(struct session *session, struct error *err)
+{
+    struct server *server = session->server;
+    const char *encoding = PQparameterStatus(session->conn, "server_encoding");
+
+    server->version = PQserverVersion(session->conn);
+    server->bytes = encoding != NULL && strcmp(encoding, "SQL_ASCII") == 0;
+    if (server->version < OLDEST_SERVER)
+        return error_set(err, ERROR_CONNECT,
+                         "server version %d.%d is older than 13, the oldest supported",
+                         server->version / 10000, server->version % 10000);
+    error_text(server->user, sizeof(server->user), PQuser(session->conn));
+    error_text(server->database, sizeof(server->database), PQdb(session->conn));
+    return ask_who(session, err);
+}
+
+struct setting {
+    int since; /* server version */
+    bool work; /* for work only */
+    const char *name, *value;
+};
+
+static const struct setting settings[] = {
+    { 0, false, "statement_timeout", "0" },
+    { 0, false, "idle_in_transaction_session_timeout", "0" },
+    { 140000, false, "idle_session_timeout", "0" },
+    { 170000, false, "transaction_timeout", "0" },
+    { 0, true, "standard_conforming_strings", "on" },
+    { 0, true, "bytea_output", "hex" },
+    { 0, true, "extra_float_digits", "1" },
+    { 0, true, "default_transaction_read_only", "off" },
+    { 0, true, "default_transaction_isolation", "read committed" },
+    { 0, true, "default_transaction_deferrable", "off" },
+    { 140000, true, "client_connection_check_interval", "500ms" },
+};
+#define SETTINGS (sizeof(settings) / sizeof(settings[0]))
+
+/* The first count settings that apply, as one SELECT of set_config() calls. */
+static void
+build_settings(const struct server *server, bool work, size_t count, char *dst,
+               size_t size)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct setting *s = &settings[i];
+
+        if (s->since <= server->version && (work || !s->work) && len < size)
+            len += (size_t)snprintf(dst + len, size - len,
+                                    "%s pg_catalog.set_config('%s', '%s', false)",
+                                    len > 0 ? "," : "SELECT", s->name, s->value);
+    }
+}
+
+const char *
+session_settings(const struct server *server)
+{
+    return server->work_settings;
+}
+
+/* The last setting of the table is refused where the platform cannot do it (22023). */
+static bool
+set_work(struct session *session, struct error *err)
+{
+    struct server *server = session->server;
+    size_t room = sizeof(server->work_settings);
+
+    build_settings(server, true, SETTINGS, server->work_settings, room);
+    if (exec_command(session, server->work_settings, NULL, err))
+        return true;
+    if (strcmp(err->sqlstate, "22023") != 0)
+        return false;
+    build_settings(server, true, SETTINGS - 1, server->work_settings, room);
+    return exec_command(session, server->work_settings, NULL, err);
+}
+
+static bool
+greet(struct session *session, struct error *err)
+{
+    char others[512];
+
+    session->pid = PQbackendPID(session->conn);
+    PQsetNoticeReceiver(session->conn, on_notice, session);
+    if (PQsetnonblocking(session->conn, 1) != 0)
+        return exec_error(session, NULL, err);
+    if (session->role == SESSION_WORK)
+        return check_server(session, err) && set_work(session, err);
+    build_settings(session->server, false, SETTINGS, others, sizeof(others));
+    return exec_command(session, others, NULL, err);
+}
+
+static struct session *
+session_of(struct server *server, enum session_role role)
+{
+    if (role == SESSION_LOCK)
+        return &server->lock;
+    return role == SESSION_CONTROL ? &server->control : &server->work;
+}
+
+bool
+session_open(struct server *server, enum session_role role, struct error *err)
+{
+    struct session *session = session_of(server, role);
+    char name[64];
+
+    snprintf(name, sizeof(name), "luamig %s %s", server->run, server->command);
+    *session = (struct session){ .server = server, .role = role };
+    if (!connect_patiently(server, name, &session->conn, err))
+        return false;
+    if (server->stop->signals)
+        stop_signals_block();
+    if (greet(session, err))
+        return true;
+    if (err->kind == ERROR_SQL)
+        err->kind = ERROR_CONNECT;
+    session_close(session);
+    return false;
+}
+
+void
+session_close(struct session *session)
+{
+    if (session->conn != NULL)
+        PQfinish(session->conn);
+    session->conn = NULL;
+    session->lost = false;
+}
+
+void
+server_close(struct server *server)
+{
+    session_close(&server->work);
+    session_close(&server->lock);
+    session_close(&server->control);
+}
+
+const char *
+server_host(const struct server *server)
+{
+    const char *host = server->work.conn != NULL ? PQhost(server->work.conn) : NULL;
+
+    return host != NULL ? host : "";
+}
+
+const char *
+server_port(const struct server *server)
+{
+    const char *port = server->work.conn != NULL ? PQport(server->work.conn) : NULL;
+
+    return port != NULL ? port : "";
+}
+
+void
+server_label(const struct server *server, char *dst, size_t size)
+{
+    const char *host = server_host(server), *port = server_port(server);
+    bool usual = host[0] == '/' || strcmp(port, "5432") == 0;
+
+    snprintf(dst, size, "%s@%s%s%s", server->database, host[0] == '/' ? "local" : host,
+             usual ? "" : ":", usual ? "" : port);
+}

@@ -1,0 +1,293 @@
+#include "plan/sqlfile.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct reading {
+    struct sql_file *file;
+    struct arena *arena;
+    struct error *err;
+    bool asked; /* no-transaction */
+};
+
+/* The length of the UTF-8 character at bytes; 0: it is none. */
+static size_t
+utf8_length(const unsigned char *bytes, size_t left)
+{
+    size_t len = bytes[0] < 0x80 ? 1 : bytes[0] < 0xE0 ? 2 : bytes[0] < 0xF0 ? 3 : 4;
+    unsigned long code = bytes[0] & (0xFFu >> (len + (len > 1)));
+    static const unsigned long least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+
+    if (bytes[0] == 0 || (bytes[0] >= 0x80 && bytes[0] < 0xC2) || bytes[0] > 0xF4 ||
+        len > left)
+        return 0;
+    for (size_t i = 1; i < len; i++) {
+        if ((bytes[i] & 0xC0) != 0x80)
+            return 0;
+        code = code << 6 | (bytes[i] & 0x3F);
+    }
+    return code >= least[len] && code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF)
+               ? len
+               : 0;
+}
+
+static bool
+check_bytes(struct reading *r)
+{
+    const unsigned char *bytes = (const unsigned char *)r->file->text;
+    size_t size = r->file->size, line, column;
+
+    for (size_t at = 0, len; at < size; at += len) {
+        len = utf8_length(bytes + at, size - at);
+        if (len > 0)
+            continue;
+        sqlscan_line(r->file->text, size, at, &line, &column);
+        error_set(r->err, ERROR_PLAN, "%s at byte offset %zu",
+                  bytes[at] == 0 ? "NUL" : "invalid UTF-8", at);
+        error_hint(r->err, "Files are UTF-8 text, with or without BOM.");
+        return error_at(r->err, "", line, column);
+    }
+    return true;
+}
+
+static bool
+refuse(struct reading *r, size_t i, const char *message, const char *hint)
+{
+    error_set(r->err, ERROR_PLAN, "%s", message);
+    error_hint(r->err, "%s", hint);
+    return error_at(r->err, "", r->file->statements[i].line, 0);
+}
+
+static bool
+check_statement(struct reading *r, size_t i)
+{
+    const struct sql_class *class = &r->file->classes[i];
+
+    if (class->kind == SQL_PREPARE_TRANSACTION)
+        return refuse(r, i, "PREPARE TRANSACTION is not possible in a migration",
+                      "Its fate would no longer be the migration's.");
+    if (class->chain)
+        return refuse(r, i, "AND CHAIN is not possible in a migration",
+                      "Write COMMIT and BEGIN.");
+    if (class->bad_encoding)
+        return refuse(r, i, "client_encoding must stay UTF8",
+                      "Files are read as UTF-8; leave the statement out.");
+    if (class->bad_strings)
+        return refuse(r, i, "standard_conforming_strings must stay on",
+                      "Write E'...' for strings with backslashes.");
+    return true;
+}
+
+static bool
+classify_all(struct reading *r)
+{
+    struct sql_file *f = r->file;
+
+    f->classes = arena_alloc(r->arena, (f->count + 1) * sizeof(*f->classes));
+    for (size_t i = 0; i < f->count; i++) {
+        sqlkind_classify(f->text + f->statements[i].offset, f->statements[i].length,
+                         r->arena, &f->classes[i]);
+        f->has_copy = f->has_copy || f->classes[i].copy_in || f->classes[i].copy_out;
+        if (!check_statement(r, i))
+            return false;
+    }
+    return true;
+}
+
+/* Every BEGIN has its end. */
+static bool
+check_blocks(struct reading *r)
+{
+    const struct sql_file *f = r->file;
+    size_t open = f->count;
+
+    for (size_t i = 0; i < f->count; i++) {
+        if (f->classes[i].kind == SQL_BEGIN && open == f->count)
+            open = i;
+        else if (f->classes[i].kind == SQL_COMMIT || f->classes[i].kind == SQL_ROLLBACK)
+            open = f->count;
+    }
+    if (open == f->count)
+        return true;
+    return refuse(r, open, "this transaction block is not ended in the file",
+                  "Write COMMIT behind its last statement, or leave BEGIN out.");
+}
+
+static bool
+is_control(enum sql_kind kind)
+{
+    return kind == SQL_BEGIN || kind == SQL_COMMIT || kind == SQL_ROLLBACK;
+}
+
+/* The whole file is one BEGIN ... COMMIT, savepoints between. */
+static bool
+is_one_block(const struct sql_file *f)
+{
+    if (f->count < 2 || f->classes[0].kind != SQL_BEGIN ||
+        f->classes[f->count - 1].kind != SQL_COMMIT)
+        return false;
+    for (size_t i = 1; i + 1 < f->count; i++) {
+        if (is_control(f->classes[i].kind) || f->classes[i].kind == SQL_OUTSIDE)
+            return false;
+    }
+    return true;
+}
+
+/* luamig's own transaction takes the pair's place, with its modes. */
+static bool
+unwrap(struct reading *r)
+{
+    struct sql_file *f = r->file;
+
+    if (f->classes[0].read_only)
+        return refuse(r, 0, "a migration cannot be READ ONLY: it records itself",
+                      "Leave READ ONLY out.");
+    f->modes = f->classes[0].modes;
+    f->statements++;
+    f->classes++;
+    f->count -= 2;
+    return true;
+}
+
+/* A leading SET TRANSACTION must come before luamig's own first query. */
+static bool
+take_set_transaction(struct reading *r)
+{
+    struct sql_file *f = r->file;
+
+    if (f->count == 0 || f->classes[0].kind != SQL_SET_TRANSACTION)
+        return true;
+    if (f->classes[0].read_only)
+        return refuse(r, 0, "a migration cannot be READ ONLY: it records itself",
+                      "Leave READ ONLY out.");
+    f->modes = f->classes[0].modes;
+    f->statements++;
+    f->classes++;
+    f->count--;
+    return true;
+}
+
+/* The first statement that rules out one transaction for all; count if none does. */
+static size_t
+find_obstacle(const struct sql_file *f)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        if (f->classes[i].kind == SQL_OUTSIDE || is_control(f->classes[i].kind))
+            return i;
+    }
+    return f->count;
+}
+
+static const char *
+obstacle_notice(struct reading *r, size_t i)
+{
+    const struct sql_file *f = r->file;
+    size_t line = f->statements[i].line;
+
+    if (f->classes[i].kind == SQL_OUTSIDE)
+        return arena_printf(r->arena,
+                            "runs statement by statement: %s in line %zu cannot run in a "
+                            "transaction block",
+                            sqlkind_outside_name(f->classes[i].outside), line);
+    return arena_printf(r->arena,
+                        "runs statement by statement: transaction control of its own in "
+                        "line %zu",
+                        line);
+}
+
+static void
+add_notice(struct reading *r, size_t i, const char *text)
+{
+    struct sql_file *f = r->file;
+
+    f->notices[f->notice_count++] =
+        arena_printf(r->arena, "line %zu: %s", f->statements[i].line, text);
+}
+
+static size_t
+block_end(const struct sql_file *f, size_t i)
+{
+    while (f->classes[i].kind != SQL_COMMIT && f->classes[i].kind != SQL_ROLLBACK)
+        i++;
+    return i;
+}
+
+static struct sql_unit
+next_unit(struct reading *r, size_t i)
+{
+    const struct sql_file *f = r->file;
+    size_t end;
+
+    switch (f->classes[i].kind) {
+    case SQL_BEGIN:
+        end = block_end(f, i);
+        return (struct sql_unit){ .kind = f->classes[end].kind == SQL_COMMIT
+                                              ? UNIT_BLOCK
+                                              : UNIT_UNDONE,
+                                  .first = i,
+                                  .count = end - i + 1 };
+    case SQL_COMMIT:
+    case SQL_ROLLBACK:
+        add_notice(r, i, "dropped: no transaction block is open here");
+        return (struct sql_unit){ .kind = UNIT_DROPPED, .first = i, .count = 1 };
+    case SQL_SET_LOCAL:
+    case SQL_SET_TRANSACTION:
+        add_notice(r, i, "has no effect outside a transaction block");
+        break;
+    case SQL_SESSION: r->file->has_session = true; break;
+    case SQL_ORDINARY:
+    case SQL_SAVEPOINT:
+    case SQL_PREPARE_TRANSACTION:
+    case SQL_TEMPORARY:
+    case SQL_BLOCK:
+    case SQL_OUTSIDE: break;
+    }
+    return (struct sql_unit){ .kind = UNIT_SINGLE, .first = i, .count = 1 };
+}
+
+static void
+build_units(struct reading *r)
+{
+    struct sql_file *f = r->file;
+
+    f->units = arena_alloc(r->arena, (f->count + 1) * sizeof(*f->units));
+    f->notices = arena_alloc(r->arena, (f->count + 1) * sizeof(*f->notices));
+    for (size_t i = 0; i < f->count; i += f->units[f->unit_count - 1].count)
+        f->units[f->unit_count++] = next_unit(r, i);
+}
+
+static bool
+decide_mode(struct reading *r)
+{
+    struct sql_file *f = r->file;
+    size_t obstacle;
+
+    f->mode = SQL_MODE_TRANSACTION;
+    if (!r->asked && is_one_block(f))
+        return unwrap(r) && take_set_transaction(r);
+    obstacle = find_obstacle(f);
+    if (!r->asked && obstacle == f->count)
+        return take_set_transaction(r);
+    f->mode = SQL_MODE_STATEMENTS;
+    if (!r->asked)
+        f->notice = obstacle_notice(r, obstacle);
+    build_units(r);
+    return true;
+}
+
+bool
+sqlfile_read(const char *text, size_t size, bool no_transaction, struct arena *arena,
+             struct sql_file *out, struct error *err)
+{
+    struct reading r = {
+        .file = out, .arena = arena, .err = err, .asked = no_transaction
+    };
+    struct sql_statements split;
+
+    *out = (struct sql_file){ .text = text, .size = size };
+    if (!check_bytes(&r) || !sqlscan_split(text, size, arena, &split, err))
+        return false;
+    out->statements = split.list;
+    out->count = split.count;
+    return classify_all(&r) && check_blocks(&r) && decide_mode(&r);
+}
