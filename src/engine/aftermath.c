@@ -1,20 +1,34 @@
 #include "engine/aftermath.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "pg/exec.h"
+#include "pg/history.h"
 
-struct history_entry
-aftermath_history(struct migrator *m, const struct content *content, struct arena *arena)
+void
+aftermath_add_row(struct migrator *m, const struct content *content, struct arena *arena,
+                  struct items *items)
+{
+    struct pg_params *params = arena_alloc(arena, sizeof(*params));
+    const char **values = arena_alloc(arena, 3 * sizeof(*values));
+
+    values[0] = arena_printf(arena, "%" PRId64, content->migration->version);
+    values[1] = content->migration->name;
+    values[2] = content->checksum;
+    *params = (struct pg_params){ .count = 3, .values = values };
+    items_add(items, ITEM_ROW, applied_insert_sql(arena, migrator_table(m, "")), params);
+}
+
+void
+aftermath_add_history(struct migrator *m, const struct content *content,
+                      struct arena *arena, struct items *items)
 {
     static const char *const kinds[] = { NULL, "sql", "lua" };
-
-    (void)arena;
-    return (struct history_entry){
+    struct history_entry entry = {
         .run = m->run,
         .action = "up",
-        .has_version = true,
         .version = content->migration->version,
         .name = content->migration->name,
         .outcome = "done",
@@ -22,6 +36,11 @@ aftermath_history(struct migrator *m, const struct content *content, struct aren
         .down_kind = kinds[content->migration->down.kind],
         .down_text = content->down.bytes,
     };
+    struct pg_params *params = arena_alloc(arena, sizeof(*params));
+    const char *sql;
+
+    history_insert(&entry, arena, migrator_table(m, "_history"), &sql, params);
+    items_add(items, ITEM_HISTORY, sql, params);
 }
 
 void
@@ -96,7 +115,6 @@ aftermath_record(struct migrator *m, const struct content *content, size_t state
     struct history_entry entry = {
         .run = m->run,
         .action = "up",
-        .has_version = true,
         .version = content->migration->version,
         .name = content->migration->name,
         .outcome = "failed",

@@ -6,14 +6,16 @@
 #define LUAMIG_ENGINE_AFTERMATH_H
 
 #include "engine/content.h"
+#include "engine/items.h"
 #include "engine/migrator.h"
-#include "pg/history.h"
 
 #define AFTERMATH_GRACE 5000 /* ms that cleaning up may take */
 
-/* The history's row of a success, for the migration's own transaction. */
-struct history_entry aftermath_history(struct migrator *m, const struct content *content,
-                                       struct arena *arena);
+/* Adds the INSERT of the migration's row, and of the history's row of a success. */
+void aftermath_add_row(struct migrator *m, const struct content *content,
+                       struct arena *arena, struct items *items);
+void aftermath_add_history(struct migrator *m, const struct content *content,
+                           struct arena *arena, struct items *items);
 
 /*
  * After a failed attempt: ROLLBACK if the block failed, DISCARD ALL and the settings (a

@@ -6,7 +6,6 @@
 
 #include "engine/aftermath.h"
 #include "engine/items.h"
-#include "pg/history.h"
 #include "pg/wait.h"
 
 #define ROW_LOCK_TIMEOUT "SET LOCAL lock_timeout = '5s'"
@@ -60,37 +59,11 @@ begin_sql(struct attempt_tx *a)
     return "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 }
 
-static void
-add_row(struct attempt_tx *a)
-{
-    const struct content *c = a->content;
-    struct pg_params *params = arena_alloc(&a->arena, sizeof(*params));
-    const char **values = arena_alloc(&a->arena, 3 * sizeof(*values));
-
-    values[0] = arena_printf(&a->arena, "%" PRId64, c->migration->version);
-    values[1] = c->migration->name;
-    values[2] = c->checksum;
-    *params = (struct pg_params){ .count = 3, .values = values };
-    items_add(&a->items, ITEM_ROW,
-              applied_insert_sql(&a->arena, migrator_table(a->m, "")), params);
-}
-
 static int64_t
 lock_timeout(const struct attempt_tx *a)
 {
     return a->content->directives.has_lock_timeout ? a->content->directives.lock_timeout
                                                    : a->m->settings->lock_timeout;
-}
-
-static void
-add_history(struct attempt_tx *a)
-{
-    struct history_entry entry = aftermath_history(a->m, a->content, &a->arena);
-    struct pg_params *params = arena_alloc(&a->arena, sizeof(*params));
-    const char *sql;
-
-    history_insert(&entry, &a->arena, migrator_table(a->m, "_history"), &sql, params);
-    items_add(&a->items, ITEM_HISTORY, sql, params);
 }
 
 /* DESIGN 7, statement for statement. */
@@ -103,7 +76,7 @@ build(struct attempt_tx *a)
 
     items_add(items, ITEM_BEGIN, begin_sql(a), NULL);
     items_add(items, ITEM_SETTING, ROW_LOCK_TIMEOUT, NULL);
-    add_row(a);
+    aftermath_add_row(a->m, a->content, &a->arena, items);
     items_add(items, ITEM_SETTING,
               arena_printf(&a->arena, "SET LOCAL lock_timeout = %" PRId64,
                            lock_timeout(a)),
@@ -114,7 +87,7 @@ build(struct attempt_tx *a)
     items_add(items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);
     items_add(items, ITEM_SETTING, "RESET ROLE", NULL);
     items_add(items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp", NULL);
-    add_history(a);
+    aftermath_add_history(a->m, a->content, &a->arena, items);
     items_add(items, ITEM_GUARD, guard_sql(&guard, &a->arena), NULL);
     items_add(items, ITEM_COMMIT, "COMMIT", NULL);
     items_add(items, ITEM_AFTER, "DISCARD ALL", NULL);

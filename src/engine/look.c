@@ -123,8 +123,8 @@ look_history(const struct settings *settings, size_t limit, struct stop *stop,
     ok = session_open(&m.server, SESSION_WORK, err) &&
          applied_look(&m.server.work, &settings->table, arena, &m.table, err);
     if (ok && m.table.has_history)
-        ok = history_read(&m.server.work, &settings->table, limit, arena, attempts, count,
-                          err);
+        ok = history_read(&m.server.work, migrator_table(&m, "_history"), limit, arena,
+                          attempts, count, err);
     migrator_release(&m);
     return ok;
 }

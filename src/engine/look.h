@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/stop.h"
 #include "engine/event.h"
+#include "pg/history.h"
 #include "plan/plan.h"
 
 enum look_depth {
@@ -54,12 +55,6 @@ struct look_request {
 bool look_take(const struct settings *settings, const struct look_request *request,
                const struct observer *observer, struct stop *stop, struct arena *arena,
                struct look *out, struct error *err);
-
-/* An attempt, as the history keeps it. Texts may be NULL where nothing was recorded. */
-struct attempt {
-    const char *run, *action, *version, *name, *who, *host, *luamig;
-    const char *started, *finished, *outcome, *sqlstate, *message, *statement, *checksum;
-};
 
 /* The newest limit attempts (0: all), newest first. */
 bool look_history(const struct settings *settings, size_t limit, struct stop *stop,

@@ -100,12 +100,13 @@ static bool
 take_over(struct run *run)
 {
     struct survey *survey = &run->survey;
+    struct takeover_input in = survey_takeover(&run->m, survey);
     char text[256];
 
     if (survey->takeover.action != TAKEOVER_RECORD)
         return true;
-    if (!takeover_record(&run->m.server.work, &run->m.settings->table, run->m.run,
-                         &survey->takeover, run->err))
+    if (!takeover_record(&run->m.server.work, &in, &survey->takeover, run->m.arena,
+                         run->err))
         return false;
     snprintf(text, sizeof(text), "took over %zu applied from %s at version %lld",
              survey->set.count, survey->takeover.tracker,

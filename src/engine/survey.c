@@ -46,13 +46,28 @@ read_rows(struct migrator *m, struct survey *survey, struct error *err)
     return steps_partial(work, migrator_table(m, "_steps"), m->arena, &survey->set, err);
 }
 
+struct takeover_input
+survey_takeover(struct migrator *m, const struct survey *survey)
+{
+    return (struct takeover_input){ .settings = m->settings,
+                                    .source = &survey->source,
+                                    .set_is_empty = survey->set.count == 0,
+                                    .history = m->table.has_history
+                                                   ? migrator_table(m, "_history")
+                                                   : NULL };
+}
+
 bool
 survey_record(struct migrator *m, struct survey *survey, struct error *err)
 {
     struct session *work = &m->server.work;
+    struct takeover_input in;
 
     if (!applied_look(work, &m->settings->table, m->arena, &m->table, err) ||
-        !read_rows(m, survey, err) || !takeover_look(m, survey, err))
+        !read_rows(m, survey, err))
+        return false;
+    in = survey_takeover(m, survey);
+    if (!takeover_look(work, &in, m->arena, &survey->takeover, err))
         return false;
     if (survey->takeover.action == TAKEOVER_RECORD)
         count_taken_over(m, survey);

@@ -30,6 +30,9 @@ bool survey_files(struct migrator *m, struct survey *survey, struct error *err);
  */
 bool survey_record(struct migrator *m, struct survey *survey, struct error *err);
 
+/* What the take-over has to know; to be asked after survey_record(). */
+struct takeover_input survey_takeover(struct migrator *m, const struct survey *survey);
+
 /*
  * Builds the plan. Its problems replace those of an earlier one; those of the files stay.
  * false: ERROR_USAGE, the request does not fit.

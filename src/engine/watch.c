@@ -13,20 +13,17 @@
 static const char *
 look(struct migrator *m, struct session *control, struct arena *arena)
 {
-    struct blocker *list = NULL;
-    size_t count = 0;
     const char *text = NULL;
     struct error err = { 0 };
+    int pid = m->server.work.pid;
 
-    if (blockers_read(control, m->server.work.pid, arena, &list, &count, &err) &&
-        count > 0) {
-        text = blockers_text(list, count, arena);
+    if (!blockers_of(control, pid, arena, &text, &err))
+        return NULL;
+    if (text != NULL) {
         error_text(m->activity.blockers, sizeof(m->activity.blockers), text);
         return arena_printf(arena, "waiting for %s", text);
     }
-    if (progress_read(control, m->server.work.pid, arena, &text, &err))
-        return text;
-    return NULL;
+    return progress_of(control, pid, arena, &text, &err) ? text : NULL;
 }
 
 void

@@ -1,0 +1,550 @@
+#include "engine/apply.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/aftermath.h"
+#include "engine/items.h"
+#include "engine/resume.h"
+#include "pg/exec.h"
+#include "pg/indexes.h"
+#include "pg/steps.h"
+#include "pg/wait.h"
+
+#define INDEX_TRIES 2 /* a CREATE INDEX CONCURRENTLY is tried again once */
+
+/* One migration in statements mode. */
+struct stepper {
+    struct migrator *m;
+    const struct content *content;
+    struct arena arena;
+    struct error *err;
+    const char *steps; /* the table, quoted */
+    struct step *rows; /* of earlier runs */
+    size_t row_count;
+    size_t at;         /* the statement at work, 1-based */
+    bool role_changed; /* the file may have changed role or session user */
+};
+
+static const struct sql_class *
+class_of(const struct stepper *s, const struct sql_unit *unit)
+{
+    return &s->content->sql.classes[unit->first];
+}
+
+static const char *
+unit_text(const struct stepper *s, const struct sql_unit *unit, size_t *length)
+{
+    const struct sql_file *sql = &s->content->sql;
+    const struct sql_statement *last = &sql->statements[unit->first + unit->count - 1];
+    size_t start = sql->statements[unit->first].offset;
+
+    *length = last->offset + last->length - start;
+    return sql->text + start;
+}
+
+static struct step_key
+key_of(struct stepper *s, const struct sql_unit *unit)
+{
+    size_t length;
+    const char *text = unit_text(s, unit, &length);
+    char *hash = arena_alloc(&s->arena, DIGEST_HEX);
+
+    digest_sha256(text, length, hash);
+    return (struct step_key){ .version = s->content->migration->version,
+                              .direction = "up",
+                              .n = unit->first + 1,
+                              .hash = hash,
+                              .name = s->content->migration->name,
+                              .run = s->m->run };
+}
+
+static void
+add_step(struct stepper *s, struct items *items, const struct step_key *key, bool done)
+{
+    struct pg_params *params = arena_alloc(&s->arena, sizeof(*params));
+    const char *sql = steps_insert(key, done, s->steps, &s->arena, params);
+
+    items_add(items, ITEM_STEP, sql, params);
+}
+
+static bool
+run_items(struct stepper *s, struct items *items, bool serial)
+{
+    struct pipeline pipeline = { .session = &s->m->server.work,
+                                 .items = items->list,
+                                 .count = items->count,
+                                 .serial = serial };
+    bool ok = pipeline_run(&pipeline, s->err);
+
+    if (!ok && pipeline.answered < items->count &&
+        items->list[pipeline.answered].statement > 0)
+        s->at = items->list[pipeline.answered].statement;
+    /* COMMIT came before the cancel: it is done. */
+    if (!ok && items_has(items, pipeline.answered, ITEM_COMMIT))
+        ok = true;
+    items_release(items);
+    return ok;
+}
+
+static void
+add_lock_timeout(struct stepper *s, struct items *items)
+{
+    const struct directives *d = &s->content->directives;
+
+    items_add(items, ITEM_SETTING,
+              arena_printf(&s->arena, "SET LOCAL lock_timeout = %" PRId64,
+                           d->has_lock_timeout ? d->lock_timeout
+                                               : s->m->settings->lock_timeout),
+              NULL);
+}
+
+/*
+ * luamig's own statements run as luamig's role, the file's as the file's. SET LOCAL ends
+ * with the transaction; the file's role is kept in a setting until its statement comes.
+ */
+static void
+add_own_role(struct stepper *s, struct items *items)
+{
+    if (!s->role_changed)
+        return;
+    items_add(items, ITEM_SETTING,
+              "SELECT pg_catalog.set_config('luamig.role',"
+              " pg_catalog.current_setting('role'), true),"
+              " pg_catalog.set_config('luamig.user',"
+              " pg_catalog.current_setting('session_authorization'), true)",
+              NULL);
+    items_add(items, ITEM_SETTING,
+              "SELECT pg_catalog.set_config(name, reset_val, true)"
+              " FROM pg_catalog.pg_settings"
+              " WHERE name IN ('session_authorization', 'role') ORDER BY name DESC",
+              NULL);
+}
+
+static void
+add_file_role(struct stepper *s, struct items *items)
+{
+    if (!s->role_changed)
+        return;
+    items_add(items, ITEM_SETTING,
+              "SELECT pg_catalog.set_config('session_authorization',"
+              " pg_catalog.current_setting('luamig.user'), true)",
+              NULL);
+    items_add(items, ITEM_SETTING,
+              "SELECT pg_catalog.set_config('role',"
+              " pg_catalog.current_setting('luamig.role'), true)",
+              NULL);
+}
+
+/* The lock alone; in this transaction the path is ours, afterwards the file's again. */
+static void
+add_guard_and_commit(struct stepper *s, struct items *items)
+{
+    struct guard guard = migrator_guard(s->m, GUARD_NO_ROW, 0);
+
+    items_add(items, ITEM_CONSTRAINTS, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
+    items_add(items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp", NULL);
+    items_add(items, ITEM_GUARD, guard_sql(&guard, &s->arena), NULL);
+    items_add(items, ITEM_COMMIT, "COMMIT", NULL);
+}
+
+static const char *
+begin_sql(struct stepper *s, const struct sql_unit *unit)
+{
+    const char *modes = class_of(s, unit)->modes;
+
+    if (unit->kind == UNIT_BLOCK && modes != NULL && modes[0] != '\0')
+        return arena_printf(&s->arena, "BEGIN READ WRITE, %s", modes);
+    return "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+}
+
+/* What can run in a block, in a transaction with its row: exactly once. */
+static bool
+run_in_block(struct stepper *s, const struct sql_unit *unit)
+{
+    struct step_key key = key_of(s, unit);
+    struct items items = { 0 };
+    size_t first = unit->first + 1, last = unit->first + unit->count;
+
+    if (unit->kind == UNIT_BLOCK) {
+        first++;
+        last--;
+    }
+    items_add(&items, ITEM_BEGIN, begin_sql(s, unit), NULL);
+    add_lock_timeout(s, &items);
+    add_own_role(s, &items);
+    add_step(s, &items, &key, true);
+    add_file_role(s, &items);
+    for (size_t n = first; n <= last; n++)
+        items_add_statement(&items, &s->content->sql, n);
+    add_guard_and_commit(s, &items);
+    return run_items(s, &items, s->content->sql.has_copy);
+}
+
+/* BEGIN ... ROLLBACK: run as it stands, then recorded by itself. */
+static bool
+record_alone(struct stepper *s, const struct sql_unit *unit, bool done)
+{
+    struct step_key key = key_of(s, unit);
+    struct items items = { 0 };
+
+    items_add(&items, ITEM_BEGIN, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+              NULL);
+    add_own_role(s, &items);
+    add_step(s, &items, &key, done);
+    add_guard_and_commit(s, &items);
+    return run_items(s, &items, false);
+}
+
+static bool
+run_undone(struct stepper *s, const struct sql_unit *unit)
+{
+    struct items items = { 0 };
+
+    for (size_t n = unit->first + 1; n <= unit->first + unit->count; n++)
+        items_add_statement(&items, &s->content->sql, n);
+    return run_items(s, &items, true) && record_alone(s, unit, true);
+}
+
+static bool
+finish(struct stepper *s, const struct sql_unit *unit)
+{
+    struct step_key key = key_of(s, unit);
+    struct items items = { 0 };
+
+    items_add(&items, ITEM_BEGIN, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+              NULL);
+    add_own_role(s, &items);
+    items_add(&items, ITEM_STEP, steps_finish_sql(&key, s->steps, &s->arena), NULL);
+    items_add(&items, ITEM_COMMIT, "COMMIT", NULL);
+    return run_items(s, &items, false);
+}
+
+static bool
+send_alone(struct stepper *s, size_t n)
+{
+    struct items items = { 0 };
+
+    items_add_statement(&items, &s->content->sql, n);
+    return run_items(s, &items, true);
+}
+
+/*
+ * What cannot run in a block. CONCURRENTLY waits for virtual transactions, lock_timeout
+ * counts that and leaves an invalid index: 0, in a Sync of its own. Such statements block
+ * nobody, so the clocks stand still, unless the file set one.
+ */
+static bool
+send_outside(struct stepper *s, size_t n)
+{
+    const struct sql_class *class = &s->content->sql.classes[n - 1];
+    bool timed = s->content->directives.has_timeout;
+    struct session *work = &s->m->server.work;
+    struct error ignored = { 0 };
+    bool ok;
+
+    if (class->concurrently && !exec_command(work, "SET lock_timeout = 0", NULL, s->err))
+        return false;
+    if (!timed) {
+        stop_pause(s->m->stop, LIMIT_MIGRATION);
+        stop_pause(s->m->stop, LIMIT_RUN);
+    }
+    ok = send_alone(s, n);
+    if (!timed) {
+        stop_resume(s->m->stop, LIMIT_MIGRATION);
+        stop_resume(s->m->stop, LIMIT_RUN);
+    }
+    if (class->concurrently && !work->lost)
+        exec_command(work, "RESET lock_timeout", NULL, ok ? s->err : &ignored);
+    return ok;
+}
+
+static bool
+builds_index(const struct sql_class *class)
+{
+    return class->outside == OUTSIDE_CREATE_INDEX || class->outside == OUTSIDE_REINDEX;
+}
+
+/* Drops what a failed build left; says so. false: it could not be dropped. */
+static bool
+drop_leftover(struct stepper *s, const struct sql_class *class,
+              const struct indexes *before)
+{
+    struct session *work = &s->m->server.work;
+    struct error err = { 0 };
+    const struct index *left;
+    struct indexes now;
+    char text[256];
+
+    if (work->lost ||
+        !indexes_invalid(work, class->relation, class->index, &s->arena, &now, &err))
+        return false;
+    while ((left = indexes_leftover(before, &now)) != NULL) {
+        if (!indexes_drop(work, left, &err))
+            return false;
+        snprintf(text, sizeof(text), "dropped invalid index %s, left by the failed build",
+                 left->ident);
+        migrator_notify(s->m, (struct event){ .kind = EVENT_NOTICE,
+                                              .level = PROBLEM_NOTE,
+                                              .text = text });
+        if (!indexes_invalid(work, class->relation, class->index, &s->arena, &now, &err))
+            return false;
+    }
+    return true;
+}
+
+/* A stopped run still has to take its leftover away, in time of its own. */
+static void
+clean_index(struct stepper *s, const struct sql_class *class,
+            const struct indexes *before)
+{
+    struct stop grace;
+
+    migrator_grace(s->m, &grace, AFTERMATH_GRACE);
+    if (!drop_leftover(s, class, before) && s->err->hint[0] == '\0')
+        error_hint(s->err, "An invalid index may be left: `luamig verify` names it.");
+    migrator_heed(s->m);
+}
+
+static bool
+is_worth_a_retry(const struct error *err)
+{
+    return strcmp(err->sqlstate, "40P01") == 0 || strcmp(err->sqlstate, "55P03") == 0;
+}
+
+static bool
+build_index(struct stepper *s, size_t n)
+{
+    const struct sql_class *class = &s->content->sql.classes[n - 1];
+    struct indexes before;
+
+    for (int tries = 1;; tries++) {
+        if (!indexes_invalid(&s->m->server.work, class->relation, class->index, &s->arena,
+                             &before, s->err))
+            return false;
+        if (send_outside(s, n))
+            return true;
+        clean_index(s, class, &before);
+        if (tries == INDEX_TRIES || !is_worth_a_retry(s->err))
+            return false;
+    }
+}
+
+static bool
+check_lock(struct stepper *s)
+{
+    struct guard guard = migrator_guard(s->m, GUARD_NO_ROW, 0);
+    bool held;
+
+    if (!guard_lock_held(&s->m->server.work, &guard, &held, s->err))
+        return false;
+    if (held)
+        return true;
+    error_set(s->err, ERROR_LOCK, "the run lock was lost");
+    return error_hint(s->err, "Run `luamig up` again; it goes on behind the last "
+                              "statement that was recorded.");
+}
+
+/* Marked started before, done after; what the mark means on a resume is resume's affair. */
+static bool
+run_outside(struct stepper *s, const struct sql_unit *unit, bool marked)
+{
+    const struct sql_class *class = class_of(s, unit);
+    size_t n = unit->first + 1;
+
+    if (!marked && !record_alone(s, unit, false))
+        return false;
+    if (!check_lock(s))
+        return false;
+    if (!(builds_index(class) ? build_index(s, n) : send_outside(s, n)))
+        return false;
+    if (class->outside == OUTSIDE_DISCARD_ALL &&
+        !exec_command(&s->m->server.work, session_settings(&s->m->server), NULL, s->err))
+        return false;
+    return finish(s, unit);
+}
+
+/* It had done nothing yet: 2D000, a DO or CALL that commits; 25001, §3's list is short. */
+static bool
+must_run_outside(const struct error *err)
+{
+    return strcmp(err->sqlstate, "2D000") == 0 || strcmp(err->sqlstate, "25001") == 0;
+}
+
+static bool
+run_single(struct stepper *s, const struct sql_unit *unit)
+{
+    struct error ignored = { 0 };
+
+    if (run_in_block(s, unit))
+        return true;
+    if (s->m->server.work.lost || !must_run_outside(s->err))
+        return false;
+    return exec_rollback(&s->m->server.work, &ignored) && run_outside(s, unit, false);
+}
+
+static bool
+run_session(struct stepper *s, const struct sql_unit *unit)
+{
+    bool ok = send_alone(s, unit->first + 1);
+
+    s->role_changed = true;
+    /* RESET ALL took luamig's settings away. */
+    return ok && exec_command(&s->m->server.work, session_settings(&s->m->server), NULL,
+                              s->err);
+}
+
+static bool
+run_unit(struct stepper *s, const struct sql_unit *unit, bool marked)
+{
+    if (unit->kind == UNIT_UNDONE)
+        return run_undone(s, unit);
+    if (unit->kind == UNIT_BLOCK)
+        return run_in_block(s, unit);
+    if (class_of(s, unit)->kind == SQL_SESSION)
+        return run_session(s, unit);
+    if (class_of(s, unit)->kind == SQL_OUTSIDE || marked)
+        return run_outside(s, unit, marked);
+    return run_single(s, unit);
+}
+
+static const struct step *
+row_of(const struct stepper *s, const struct sql_unit *unit)
+{
+    for (size_t i = 0; i < s->row_count; i++) {
+        if (s->rows[i].n == unit->first + 1)
+            return &s->rows[i];
+    }
+    return NULL;
+}
+
+/* What an earlier run left of this unit decides whether it is run, and how. */
+static enum resume_action
+decide(struct stepper *s, const struct sql_unit *unit)
+{
+    struct resume resume = { .m = s->m,
+                             .content = s->content,
+                             .unit = unit,
+                             .step = row_of(s, unit),
+                             .hash = key_of(s, unit).hash,
+                             .arena = &s->arena };
+
+    return resume_decide(&resume, s->err);
+}
+
+static bool
+do_unit(struct stepper *s, const struct sql_unit *unit, bool *question)
+{
+    enum stop_cause cause = stop_cause(s->m->stop);
+
+    s->at = unit->first + 1;
+    s->m->activity.statement = s->at;
+    if (cause != STOP_NONE)
+        return wait_cause_error(s->m->stop, cause, s->err);
+    if (unit->kind == UNIT_DROPPED)
+        return true;
+    switch (decide(s, unit)) {
+    case RESUME_SKIP: return true;
+    case RESUME_RUN: return run_unit(s, unit, false);
+    case RESUME_AGAIN: return run_unit(s, unit, true);
+    case RESUME_FINISH: return finish(s, unit);
+    case RESUME_QUESTION: *question = true; return false;
+    case RESUME_FAILED: return false;
+    }
+    return false;
+}
+
+/* The row of the migration, and the end of its steps, in one transaction. */
+static bool
+record(struct stepper *s)
+{
+    struct guard guard =
+        migrator_guard(s->m, GUARD_ROW_IS, s->content->migration->version);
+    struct items items = { 0 };
+
+    items_add(&items, ITEM_BEGIN, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+              NULL);
+    items_add(&items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);
+    items_add(&items, ITEM_SETTING, "RESET ROLE", NULL);
+    items_add(&items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp", NULL);
+    aftermath_add_row(s->m, s->content, &s->arena, &items);
+    items_add(&items, ITEM_STEP,
+              steps_delete_sql(s->content->migration->version, s->steps, &s->arena),
+              NULL);
+    aftermath_add_history(s->m, s->content, &s->arena, &items);
+    items_add(&items, ITEM_GUARD, guard_sql(&guard, &s->arena), NULL);
+    items_add(&items, ITEM_COMMIT, "COMMIT", NULL);
+    items_add(&items, ITEM_AFTER, "DISCARD ALL", NULL);
+    items_add(&items, ITEM_AFTER, session_settings(&s->m->server), NULL);
+    s->at = 0;
+    return run_items(s, &items, false);
+}
+
+static bool
+begin(struct stepper *s)
+{
+    struct session *work = &s->m->server.work;
+
+    s->steps = migrator_table(s->m, "_steps");
+    if (!s->m->table.has_steps && !steps_create(work, s->steps, s->err))
+        return false;
+    s->m->table.has_steps = true;
+    return steps_read(work, s->steps, s->content->migration->version, "up", &s->arena,
+                      &s->rows, &s->row_count, s->err);
+}
+
+static void
+tell_notices(struct stepper *s)
+{
+    for (size_t i = 0; i < s->content->sql.notice_count; i++)
+        migrator_notify(s->m, (struct event){ .kind = EVENT_NOTICE,
+                                              .level = PROBLEM_WARNING,
+                                              .text = s->content->sql.notices[i] });
+}
+
+static bool
+run_all(struct stepper *s, bool *question)
+{
+    const struct sql_file *sql = &s->content->sql;
+
+    tell_notices(s);
+    if (!begin(s))
+        return false;
+    for (size_t i = 0; i < sql->unit_count; i++) {
+        if (!do_unit(s, &sql->units[i], question))
+            return false;
+    }
+    return record(s);
+}
+
+static void
+explain(struct stepper *s)
+{
+    struct stop grace;
+
+    migrator_grace(s->m, &grace, AFTERMATH_GRACE);
+    aftermath_clean(s->m);
+    if (s->m->server.work.lost) {
+        aftermath_explain_loss(s->m, s->content, s->err);
+    } else {
+        content_place(s->content, s->at, s->m->server.bytes, s->err);
+        aftermath_explain(s->m, s->content, s->err);
+        aftermath_record(s->m, s->content, s->at, s->err);
+    }
+    migrator_heed(s->m);
+}
+
+enum apply_result
+apply_steps(struct migrator *m, const struct content *content, struct error *err)
+{
+    struct stepper s = { .m = m, .content = content, .err = err };
+    bool question = false, done = run_all(&s, &question);
+
+    if (!done)
+        explain(&s);
+    arena_release(&s.arena);
+    if (done)
+        return APPLY_DONE;
+    return question ? APPLY_IN_DOUBT : APPLY_FAILED;
+}

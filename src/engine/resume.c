@@ -1,0 +1,199 @@
+#include "engine/resume.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "pg/exec.h"
+#include "pg/indexes.h"
+#include "pg/wait.h"
+
+#define ASK_AGAIN 1000 /* ms */
+
+static const struct sql_class *
+class_of(const struct resume *r)
+{
+    return &r->content->sql.classes[r->unit->first];
+}
+
+static enum resume_action
+changed(const struct resume *r, struct error *err)
+{
+    error_set(err, ERROR_PLAN, "statement %zu was changed since it ran", r->step->n);
+    error_hint(err,
+               "Put it back as it was, or say that it is done: luamig repair %s "
+               "--statement %zu --done.",
+               r->content->migration->version_text, r->step->n);
+    return RESUME_FAILED;
+}
+
+/* A done CREATE TEMP, PREPARE or DECLARE lived in a session that is gone. */
+static enum resume_action
+cannot_bring_back(const struct resume *r, struct error *err)
+{
+    error_set(err, ERROR_SQL, "statement %zu made something that ended with its session",
+              r->step->n);
+    error_hint(err,
+               "Run it again: luamig repair %s --statement %zu --again; or, if nothing "
+               "behind it needs it: --done.",
+               r->content->migration->version_text, r->step->n);
+    return RESUME_QUESTION;
+}
+
+/* Whether the backend still runs; waits until it does not. */
+static bool
+wait_for_worker(const struct resume *r, struct error *err)
+{
+    const char *ident = migrator_table(r->m, "_steps");
+    const char *worker = r->step->worker;
+
+    while (worker != NULL) {
+        enum stop_cause cause;
+        struct step *rows;
+        size_t count;
+        char text[256];
+
+        snprintf(text, sizeof(text), "%s, which still runs statement %zu of run %s",
+                 worker, r->step->n, r->step->run);
+        migrator_notify(r->m, (struct event){ .kind = EVENT_WAITING, .text = text });
+        stop_poll(r->m->stop, NULL, 0, ASK_AGAIN);
+        if ((cause = stop_cause(r->m->stop)) != STOP_NONE)
+            return wait_cause_error(r->m->stop, cause, err);
+        if (!steps_read(&r->m->server.work, ident, r->content->migration->version, "up",
+                        r->arena, &rows, &count, err))
+            return false;
+        worker = NULL;
+        for (size_t i = 0; i < count; i++)
+            worker = rows[i].n == r->step->n ? rows[i].worker : worker;
+    }
+    return true;
+}
+
+static bool
+ask(const struct resume *r, const char *sql, const char *name, bool *yes,
+    struct error *err)
+{
+    PGresult *res;
+
+    if (!exec_query(&r->m->server.work, sql, PG_PARAMS(name), &res, err))
+        return false;
+    *yes = PQgetvalue(res, 0, 0)[0] == 't';
+    PQclear(res);
+    return true;
+}
+
+/* Drops what a killed build left, so that it can be built again. */
+static bool
+drop_invalid(const struct resume *r, struct error *err)
+{
+    struct indexes found;
+
+    if (!indexes_invalid(&r->m->server.work, class_of(r)->relation, NULL, r->arena,
+                         &found, err))
+        return false;
+    for (size_t i = 0; i < found.count; i++) {
+        const struct index *index = &found.list[i];
+        const char *named = class_of(r)->index;
+
+        /* An unnamed build's leftover cannot be told from another's: only named ones. */
+        if (index->building || named == NULL || strcmp(named, index->name) != 0)
+            continue;
+        if (!indexes_drop(&r->m->server.work, index, err))
+            return false;
+    }
+    return true;
+}
+
+static enum resume_action
+decide_index(const struct resume *r, struct error *err)
+{
+    static const char valid_sql[] =
+        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_index i"
+        " WHERE i.indexrelid = pg_catalog.to_regclass($1) AND i.indisvalid)";
+    bool valid = false;
+
+    if (class_of(r)->index != NULL && !ask(r, valid_sql, class_of(r)->index, &valid, err))
+        return RESUME_FAILED;
+    if (valid)
+        return RESUME_FINISH;
+    return drop_invalid(r, err) ? RESUME_AGAIN : RESUME_FAILED;
+}
+
+/* sql answers whether the object named is there; done when that is as it should be. */
+static enum resume_action
+decide_exists(const struct resume *r, const char *sql, bool should, struct error *err)
+{
+    bool exists;
+
+    if (!ask(r, sql, class_of(r)->index, &exists, err))
+        return RESUME_FAILED;
+    return exists == should ? RESUME_FINISH : RESUME_AGAIN;
+}
+
+static const char database_sql[] =
+    "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_database d"
+    " WHERE pg_catalog.quote_ident(d.datname) = $1 OR d.datname = pg_catalog.lower($1))";
+static const char tablespace_sql[] =
+    "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_tablespace s"
+    " WHERE pg_catalog.quote_ident(s.spcname) = $1 OR s.spcname = pg_catalog.lower($1))";
+static const char subscription_sql[] =
+    "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_subscription s WHERE s.subdbid ="
+    " (SELECT d.oid FROM pg_catalog.pg_database d"
+    " WHERE d.datname = pg_catalog.current_database())"
+    " AND (pg_catalog.quote_ident(s.subname) = $1 OR s.subname = pg_catalog.lower($1)))";
+static const char index_sql[] = "SELECT pg_catalog.to_regclass($1) IS NOT NULL";
+static const char attached_sql[] = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_inherits i"
+                                   " WHERE i.inhrelid = pg_catalog.to_regclass($1))";
+
+static enum resume_action
+question(const struct resume *r, struct error *err)
+{
+    error_set(err, ERROR_SQL,
+              "statement %zu was started by run %s; whether it finished is not known",
+              r->step->n, r->step->run);
+    error_hint(err,
+               "Look, then say so: luamig repair %s --statement %zu --done, or --again.",
+               r->content->migration->version_text, r->step->n);
+    return RESUME_QUESTION;
+}
+
+static enum resume_action
+decide_started(const struct resume *r, struct error *err)
+{
+    switch (class_of(r)->outside) {
+    case OUTSIDE_CREATE_INDEX: return decide_index(r, err);
+    case OUTSIDE_DROP_INDEX: return decide_exists(r, index_sql, false, err);
+    case OUTSIDE_CREATE_DATABASE: return decide_exists(r, database_sql, true, err);
+    case OUTSIDE_DROP_DATABASE: return decide_exists(r, database_sql, false, err);
+    case OUTSIDE_CREATE_TABLESPACE: return decide_exists(r, tablespace_sql, true, err);
+    case OUTSIDE_DROP_TABLESPACE: return decide_exists(r, tablespace_sql, false, err);
+    case OUTSIDE_CREATE_SUBSCRIPTION:
+        return decide_exists(r, subscription_sql, true, err);
+    case OUTSIDE_DROP_SUBSCRIPTION: return decide_exists(r, subscription_sql, false, err);
+    case OUTSIDE_DETACH: return decide_exists(r, attached_sql, false, err);
+    case OUTSIDE_REINDEX:
+    case OUTSIDE_REINDEX_MANY:
+    case OUTSIDE_VACUUM:
+    case OUTSIDE_CLUSTER:
+    case OUTSIDE_ALTER_SYSTEM:
+    case OUTSIDE_MOVE_DATABASE:
+    case OUTSIDE_DISCARD_ALL: return RESUME_AGAIN;
+    case OUTSIDE_NONE:
+    case OUTSIDE_FINISH_PREPARED: break;
+    }
+    return question(r, err);
+}
+
+enum resume_action
+resume_decide(const struct resume *r, struct error *err)
+{
+    if (r->step == NULL)
+        return RESUME_RUN;
+    if (strcmp(r->step->hash, r->hash) != 0)
+        return changed(r, err);
+    if (r->step->done)
+        return class_of(r)->kind == SQL_TEMPORARY ? cannot_bring_back(r, err)
+                                                  : RESUME_SKIP;
+    if (!wait_for_worker(r, err))
+        return RESUME_FAILED;
+    return decide_started(r, err);
+}

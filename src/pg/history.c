@@ -1,0 +1,179 @@
+#include "pg/history.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+const char *
+history_create_sql(struct arena *arena, const char *ident)
+{
+    return arena_printf(arena,
+                        "CREATE TABLE %s ("
+                        " id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
+                        " run text NOT NULL,"
+                        " action text NOT NULL,"
+                        " version bigint NULL,"
+                        " name text NULL,"
+                        " who text NOT NULL DEFAULT session_user,"
+                        " host text NULL,"
+                        " luamig text NOT NULL,"
+                        " environments text[] NULL,"
+                        " started_at timestamptz NOT NULL,"
+                        " finished_at timestamptz NOT NULL,"
+                        " outcome text NOT NULL,"
+                        " sqlstate text NULL,"
+                        " message text NULL,"
+                        " statement integer NULL,"
+                        " checksum text NULL,"
+                        " down_kind text NULL,"
+                        " down_text text NULL)",
+                        ident);
+}
+
+static const char *
+host_name(struct arena *arena)
+{
+    char host[256] = "";
+
+    if (gethostname(host, sizeof(host) - 1) != 0)
+        return NULL;
+    return arena_strdup(arena, host);
+}
+
+/* Types are written out: the search_path is pg_catalog's by then. */
+static const char insert_values[] =
+    "(run, action, version, name, host, luamig, outcome, sqlstate, message, statement,"
+    " checksum, down_kind, down_text, started_at, finished_at)"
+    " VALUES ($1, $2, $3::pg_catalog.int8, $4, $5, $6, $7, $8, $9, $10::pg_catalog.int4,"
+    " $11, $12, $13,"
+    " CASE WHEN $14::pg_catalog.int8 = 0 THEN pg_catalog.now()"
+    " ELSE pg_catalog.clock_timestamp()"
+    " - $14::pg_catalog.int8 * '1 ms'::pg_catalog.interval END,"
+    " pg_catalog.clock_timestamp())";
+
+void
+history_insert(const struct history_entry *entry, struct arena *arena, const char *ident,
+               const char **sql, struct pg_params *params)
+{
+    const char *values[] = {
+        entry->run,
+        entry->action,
+        arena_printf(arena, "%" PRId64, entry->version),
+        entry->name,
+        host_name(arena),
+        LUAMIG_VERSION,
+        entry->outcome,
+        entry->sqlstate,
+        entry->message,
+        entry->statement > 0 ? arena_printf(arena, "%zu", entry->statement) : NULL,
+        entry->checksum,
+        entry->down_kind,
+        entry->down_text,
+        arena_printf(arena, "%" PRId64, entry->elapsed),
+    };
+    size_t count = sizeof(values) / sizeof(values[0]);
+    const char **kept = arena_alloc(arena, sizeof(values));
+
+    for (size_t i = 0; i < count; i++)
+        kept[i] = values[i];
+    *params = (struct pg_params){ .count = (int)count, .values = kept };
+    *sql = arena_printf(arena, "INSERT INTO %s %s", ident, insert_values);
+}
+
+bool
+history_write(struct session *session, const char *ident,
+              const struct history_entry *entry, struct error *err)
+{
+    struct arena arena = { 0 };
+    struct pg_params params;
+    const char *sql;
+    bool ok;
+
+    history_insert(entry, &arena, ident, &sql, &params);
+    ok = exec_command(session, sql, &params, err);
+    arena_release(&arena);
+    return ok;
+}
+
+#define TIME_FORMAT "'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'"
+
+static const char *
+text_at(const PGresult *res, int row, int column, struct arena *arena)
+{
+    return arena_strdup(arena, exec_value(res, row, column));
+}
+
+static struct attempt
+read_attempt(const PGresult *res, int row, struct arena *arena)
+{
+    const char *text[14];
+
+    for (int i = 0; i < 14; i++)
+        text[i] = text_at(res, row, i, arena);
+    return (struct attempt){
+        .run = text[0],
+        .action = text[1],
+        .version = text[2],
+        .name = text[3],
+        .who = text[4],
+        .host = text[5],
+        .luamig = text[6],
+        .started = text[7],
+        .finished = text[8],
+        .outcome = text[9],
+        .sqlstate = text[10],
+        .message = text[11],
+        .statement = text[12],
+        .checksum = text[13],
+    };
+}
+
+bool
+history_read(struct session *session, const char *ident, size_t limit,
+             struct arena *arena, struct attempt **list, size_t *count, struct error *err)
+{
+    const char *bound = limit > 0 ? arena_printf(arena, " LIMIT %zu", limit) : "";
+    const char *sql =
+        arena_printf(arena,
+                     "SELECT run, action, version, name, who, host, luamig,"
+                     " pg_catalog.to_char(started_at AT TIME ZONE 'UTC', " TIME_FORMAT
+                     "),"
+                     " pg_catalog.to_char(finished_at AT TIME ZONE 'UTC', " TIME_FORMAT
+                     "),"
+                     " outcome, sqlstate, message, statement, checksum"
+                     " FROM %s ORDER BY id DESC%s",
+                     ident, bound);
+    PGresult *res;
+
+    if (!exec_query(session, sql, NULL, &res, err))
+        return false;
+    *count = (size_t)PQntuples(res);
+    *list = arena_alloc(arena, (*count + 1) * sizeof(**list));
+    for (size_t i = 0; i < *count; i++)
+        (*list)[i] = read_attempt(res, (int)i, arena);
+    PQclear(res);
+    return true;
+}
+
+bool
+history_last_takeover(struct session *session, const char *ident, struct arena *arena,
+                      const char **tracker, int64_t *version, struct error *err)
+{
+    const char *sql = arena_printf(arena,
+                                   "SELECT name, version FROM %s"
+                                   " WHERE action = 'take-over'"
+                                   " ORDER BY id DESC LIMIT 1",
+                                   ident);
+    PGresult *res;
+
+    *tracker = NULL;
+    if (!exec_query(session, sql, NULL, &res, err))
+        return false;
+    if (PQntuples(res) > 0) {
+        *tracker = arena_strdup(arena, exec_value(res, 0, 0));
+        *version = strtoll(PQgetvalue(res, 0, 1), NULL, 10);
+    }
+    PQclear(res);
+    return true;
+}

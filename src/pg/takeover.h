@@ -1,0 +1,48 @@
+/*
+ * takeover.h - another tool's tracker: what it says, and whether it is ours to take over
+ *
+ * A database may host several programs: a guess would mark our files applied without
+ * running them. So a tracker that was not named is only reported (DESIGN 4).
+ */
+#ifndef LUAMIG_PG_TAKEOVER_H
+#define LUAMIG_PG_TAKEOVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "pg/session.h"
+#include "plan/source.h"
+
+enum takeover_action {
+    TAKEOVER_NOTHING,
+    TAKEOVER_RECORD
+};
+
+struct takeover {
+    enum takeover_action action;
+    const char *tracker; /* "public.schema_migrations" */
+    int64_t version;     /* the tracker stands at */
+};
+
+struct takeover_input {
+    const struct settings *settings;
+    const struct source *source;
+    bool set_is_empty;   /* main table empty or absent */
+    const char *history; /* quoted; NULL: there is none */
+};
+
+/*
+ * Looks at trackers. RECORD: every version on disk up to out->version is to be recorded.
+ * ERROR_PLAN: one was found that nobody named; it is dirty; its version has no file; it
+ * moved since it was taken over.
+ */
+bool takeover_look(struct session *session, const struct takeover_input *in,
+                   struct arena *arena, struct takeover *out, struct error *err);
+
+/* Records the versions (checksum NULL) and the history's row, in one transaction. */
+bool takeover_record(struct session *session, const struct takeover_input *in,
+                     const struct takeover *takeover, struct arena *arena,
+                     struct error *err);
+
+#endif
