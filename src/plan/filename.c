@@ -1,0 +1,121 @@
+#include "plan/filename.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const struct ending {
+    const char *text;
+    enum file_kind kind;
+    bool down;
+} endings[] = {
+    { ".up.sql", FILE_SQL, false },
+    { ".down.sql", FILE_SQL, true },
+    { ".up.lua", FILE_LUA, false },
+    { ".down.lua", FILE_LUA, true },
+};
+#define ENDINGS (sizeof(endings) / sizeof(endings[0]))
+
+static bool
+ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), n = strlen(end);
+
+    return len >= n && strcmp(text + len - n, end) == 0;
+}
+
+static bool
+ends_with_any_case(const char *text, const char *end)
+{
+    size_t len = strlen(text), n = strlen(end);
+
+    return len >= n && strcasecmp(text + len - n, end) == 0;
+}
+
+static size_t
+digits(const char *text)
+{
+    return strspn(text, "0123456789");
+}
+
+/* false: more than 64 bits; never rounded. */
+static bool
+read_version(const char *text, size_t len, struct arena *arena, struct filename *out)
+{
+    out->version_text = arena_strndup(arena, text, len);
+    errno = 0;
+    out->version = strtoll(out->version_text, NULL, 10);
+    return errno == 0;
+}
+
+static void
+misnamed(struct filename *out, const char *reason)
+{
+    out->class = FILENAME_MISNAMED;
+    out->reason = reason;
+}
+
+static void
+parse_migration(const char *text, const struct ending *ending, struct arena *arena,
+                struct filename *out)
+{
+    size_t len = strlen(text) - strlen(ending->text), version = digits(text);
+
+    out->kind = ending->kind;
+    out->down = ending->down;
+    if (version == 0) {
+        misnamed(out, "it begins with no version: write <version>_<name>");
+    } else if (version >= len || text[version] != '_') {
+        misnamed(out, version >= len
+                          ? "it has no name: write <version>_<name>"
+                          : "an underscore must stand between version and name");
+    } else if (version + 1 >= len) {
+        misnamed(out, "it has no name: write <version>_<name>");
+    } else if (!read_version(text, version, arena, out)) {
+        misnamed(out, "its version does not fit 64 bits (largest 9223372036854775807)");
+    } else {
+        out->class = FILENAME_MIGRATION;
+        out->name = arena_strndup(arena, text + version + 1, len - version - 1);
+    }
+}
+
+static void
+suspicious(struct filename *out, const char *reason)
+{
+    out->class = FILENAME_SUSPICIOUS;
+    out->reason = reason;
+}
+
+static void
+parse_other(const char *text, struct filename *out)
+{
+    bool sql = ends_with(text, ".sql"), lua = ends_with(text, ".lua");
+
+    for (size_t i = 0; i < ENDINGS; i++) {
+        if (ends_with_any_case(text, endings[i].text))
+            suspicious(out, "its ending is not in lower case");
+    }
+    if (out->class == FILENAME_SUSPICIOUS || digits(text) == 0 || (!sql && !lua))
+        return;
+    if (ends_with(text, "_up.sql") || ends_with(text, "_up.lua") ||
+        ends_with(text, "_down.sql") || ends_with(text, "_down.lua"))
+        suspicious(out, "write .up or .down before the ending, not _up or _down");
+    else
+        suspicious(out, "it says neither .up nor .down before the ending");
+}
+
+void
+filename_parse(const char *text, struct arena *arena, struct filename *out)
+{
+    *out = (struct filename){ .class = FILENAME_IGNORED };
+    if (text[0] == '.')
+        return;
+    for (size_t i = 0; i < ENDINGS; i++) {
+        if (ends_with(text, endings[i].text)) {
+            parse_migration(text, &endings[i], arena, out);
+            return;
+        }
+    }
+    parse_other(text, out);
+}

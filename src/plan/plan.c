@@ -1,0 +1,376 @@
+#include "plan/plan.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/strbuf.h"
+
+struct builder {
+    const struct plan_input *in;
+    struct arena *arena;
+    struct plan *plan;
+    struct problems *problems;
+    struct error *err;
+};
+
+const char *
+plan_state_word(enum plan_state state)
+{
+    switch (state) {
+    case STATE_APPLIED: return "applied";
+    case STATE_PENDING: return "pending";
+    case STATE_LATE: return "late";
+    case STATE_PARTIAL: return "partial";
+    case STATE_RENAMED: return "renamed";
+    case STATE_DRIFT: return "drift";
+    case STATE_ORPHAN: return "orphan";
+    }
+    return "pending";
+}
+
+static void
+add_problem(struct builder *b, struct problem problem)
+{
+    if (problem.level == PROBLEM_WARNING && b->in->settings->strict)
+        problem.level = PROBLEM_ERROR;
+    problems_add(b->problems, b->arena, &problem);
+}
+
+static bool
+is_partial(const struct applied_set *set, int64_t version)
+{
+    for (size_t i = 0; i < set->partial_count; i++) {
+        if (set->partial[i] == version)
+            return true;
+    }
+    return false;
+}
+
+static void
+report_renamed(struct builder *b, const struct plan_entry *entry)
+{
+    const struct migration *m = entry->migration;
+
+    add_problem(b, (struct problem){
+                       .kind = PROBLEM_RENAMED,
+                       .level = PROBLEM_ERROR,
+                       .has_version = true,
+                       .version = entry->version,
+                       .name = m->name,
+                       .file = m->up.path,
+                       .message =
+                           arena_printf(b->arena,
+                                        "version %" PRId64
+                                        " was applied as '%s', the file says '%s'",
+                                        entry->version, entry->applied->name, m->name),
+                       .hint = arena_printf(b->arena,
+                                            "Give the file its old name back, or accept "
+                                            "the new one: luamig repair %s.",
+                                            m->version_text) });
+}
+
+static void
+report_drift(struct builder *b, const struct plan_entry *entry)
+{
+    const struct migration *m = entry->migration;
+    bool error = b->in->settings->drift == DRIFT_ERROR;
+
+    add_problem(b, (struct problem){
+                       .kind = PROBLEM_DRIFT,
+                       .level = error ? PROBLEM_ERROR : PROBLEM_WARNING,
+                       .has_version = true,
+                       .version = entry->version,
+                       .name = m->name,
+                       .file = m->up.path,
+                       .message = arena_printf(b->arena,
+                                               "%s_%s was changed after it was applied",
+                                               m->version_text, m->name),
+                       .hint = arena_printf(b->arena,
+                                            "Put the change into a new migration, or "
+                                            "accept it: luamig repair %s.",
+                                            m->version_text) });
+}
+
+static void
+report_orphan(struct builder *b, const struct plan_entry *entry)
+{
+    bool error = b->in->settings->orphans_error;
+
+    add_problem(b, (struct problem){
+                       .kind = PROBLEM_ORPHAN,
+                       .level = error ? PROBLEM_ERROR : PROBLEM_WARNING,
+                       .has_version = true,
+                       .version = entry->version,
+                       .name = entry->applied->name,
+                       .message = arena_printf(b->arena,
+                                               "%" PRId64
+                                               "_%s is applied, but has no file in '%s'",
+                                               entry->version, entry->applied->name,
+                                               b->in->source->dir) });
+}
+
+static enum plan_state
+state_of_both(struct builder *b, const struct plan_entry *entry, size_t row)
+{
+    if (strcmp(entry->migration->name, entry->applied->name) != 0) {
+        report_renamed(b, entry);
+        return STATE_RENAMED;
+    }
+    if (b->in->drifted != NULL && b->in->drifted[row] &&
+        b->in->settings->drift != DRIFT_OFF) {
+        report_drift(b, entry);
+        return STATE_DRIFT;
+    }
+    return STATE_APPLIED;
+}
+
+static enum plan_state
+state_of_pending(struct builder *b, int64_t version)
+{
+    struct plan *plan = b->plan;
+    bool late = plan->has_highest && version < plan->highest;
+
+    plan->pending++;
+    plan->late += late;
+    if (is_partial(b->in->set, version))
+        return STATE_PARTIAL;
+    return late ? STATE_LATE : STATE_PENDING;
+}
+
+static bool
+is_wrong_folder(const struct builder *b)
+{
+    return b->in->source->count == 0 && b->in->set->count > 0;
+}
+
+static void
+add_entry(struct builder *b, const struct migration *migration, size_t row, bool applied)
+{
+    struct plan_entry *entry = &b->plan->entries[b->plan->entry_count++];
+    const struct applied *rows = b->in->set->rows;
+
+    *entry = (struct plan_entry){ .migration = migration,
+                                  .applied = applied ? &rows[row] : NULL };
+    if (migration == NULL) {
+        entry->version = rows[row].version;
+        entry->state = STATE_ORPHAN;
+        if (!is_wrong_folder(b))
+            report_orphan(b, entry);
+        return;
+    }
+    entry->version = migration->version;
+    entry->state =
+        applied ? state_of_both(b, entry, row) : state_of_pending(b, migration->version);
+}
+
+/* Both lists are ascending. */
+static void
+merge(struct builder *b)
+{
+    const struct source *source = b->in->source;
+    const struct applied_set *set = b->in->set;
+    size_t file = 0, row = 0;
+
+    b->plan->entries = arena_alloc(b->arena, (source->count + set->count + 1) *
+                                                 sizeof(*b->plan->entries));
+    while (file < source->count || row < set->count) {
+        const struct migration *m =
+            file < source->count ? &source->migrations[file] : NULL;
+        const struct applied *a = row < set->count ? &set->rows[row] : NULL;
+        bool has_file = m != NULL && (a == NULL || m->version <= a->version);
+        bool has_row = a != NULL && (m == NULL || a->version <= m->version);
+
+        add_entry(b, has_file ? m : NULL, row, has_row);
+        file += has_file;
+        row += has_row;
+    }
+}
+
+static bool
+is_pending(const struct plan_entry *entry)
+{
+    return entry->state == STATE_PENDING || entry->state == STATE_LATE ||
+           entry->state == STATE_PARTIAL;
+}
+
+static bool
+is_among(const struct plan_request *request, int64_t version)
+{
+    for (size_t i = 0; i < request->only_count; i++) {
+        if (request->only[i] == version)
+            return true;
+    }
+    return request->only_count == 0;
+}
+
+static bool
+is_asked_for(const struct builder *b, const struct plan_entry *entry)
+{
+    const struct plan_request *request = b->in->request;
+
+    if (!is_pending(entry) || !is_among(request, entry->version))
+        return false;
+    if (request->has_to && entry->version > request->to)
+        return false;
+    return !request->has_count || b->plan->step_count < request->count;
+}
+
+static void
+choose_steps(struct builder *b)
+{
+    struct plan *plan = b->plan;
+
+    plan->steps = arena_alloc(b->arena, (plan->entry_count + 1) *
+                                            sizeof(const struct plan_entry *));
+    for (size_t i = 0; i < plan->entry_count; i++) {
+        if (is_asked_for(b, &plan->entries[i]))
+            plan->steps[plan->step_count++] = &plan->entries[i];
+    }
+}
+
+static bool
+is_late(const struct plan *plan, const struct plan_entry *entry)
+{
+    return is_pending(entry) && plan->has_highest && entry->version < plan->highest;
+}
+
+/* One problem for all late steps: a long-lived folder may have many. */
+static void
+report_late(struct builder *b)
+{
+    const struct plan *plan = b->plan;
+    bool error = b->in->settings->out_of_order_error;
+    struct strbuf list = { 0 };
+
+    for (size_t i = 0; i < plan->step_count; i++) {
+        if (is_late(plan, plan->steps[i]))
+            strbuf_printf(&list, "%s%s_%s", list.len > 0 ? ", " : "",
+                          plan->steps[i]->migration->version_text,
+                          plan->steps[i]->migration->name);
+    }
+    if (list.len > 0)
+        add_problem(b, (struct problem){
+                           .kind = PROBLEM_LATE,
+                           .level = error ? PROBLEM_ERROR : PROBLEM_NOTE,
+                           .message = arena_printf(b->arena,
+                                                   "late (below %" PRId64
+                                                   ", the highest applied): "
+                                                   "%s",
+                                                   plan->highest, list.text),
+                           .hint =
+                               error ? "Give them higher versions, or set out_of_order = "
+                                       "\"apply\"."
+                                     : NULL });
+    strbuf_release(&list);
+}
+
+static void
+report_wrong_folder(struct builder *b)
+{
+    const struct source *source = b->in->source;
+
+    if (!is_wrong_folder(b))
+        return;
+    add_problem(b,
+                (struct problem){
+                    .kind = PROBLEM_WRONG_FOLDER,
+                    .level = PROBLEM_ERROR,
+                    .file = source->dir,
+                    .message = arena_printf(b->arena,
+                                            "wrong folder? all %zu applied are orphans",
+                                            b->in->set->count),
+                    .hint = "Name the migrations folder with --dir." });
+}
+
+static const struct plan_entry *
+find_entry(const struct plan *plan, int64_t version)
+{
+    for (size_t i = 0; i < plan->entry_count; i++) {
+        if (plan->entries[i].version == version)
+            return &plan->entries[i];
+    }
+    return NULL;
+}
+
+static void
+report_only_applied(struct builder *b, const struct plan_entry *entry)
+{
+    add_problem(b, (struct problem){
+                       .kind = PROBLEM_PENDING,
+                       .level = PROBLEM_NOTE,
+                       .has_version = true,
+                       .version = entry->version,
+                       .name = entry->migration->name,
+                       .message = arena_printf(b->arena, "%s_%s is already applied",
+                                               entry->migration->version_text,
+                                               entry->migration->name) });
+}
+
+static bool
+not_on_disk(struct builder *b, int64_t version)
+{
+    const struct source *source = b->in->source;
+    const struct migration *below = NULL, *above = NULL;
+
+    for (size_t i = 0; i < source->count; i++) {
+        if (source->migrations[i].version < version)
+            below = &source->migrations[i];
+        else if (above == NULL)
+            above = &source->migrations[i];
+    }
+    error_set(b->err, ERROR_USAGE, "version %" PRId64 " is not in '%s'", version,
+              source->dir);
+    if (below == NULL && above == NULL)
+        return error_hint(b->err, "The folder holds no migrations.");
+    return error_hint(b->err, "Near it: %s%s%s.",
+                      below != NULL ? below->version_text : "",
+                      below != NULL && above != NULL ? ", " : "",
+                      above != NULL ? above->version_text : "");
+}
+
+static bool
+check_request(struct builder *b)
+{
+    const struct plan_request *request = b->in->request;
+
+    if (request->only_count > 0 && (request->has_to || request->has_count))
+        return error_set(b->err, ERROR_USAGE, "--only does not go with --to or --count");
+    if (request->has_count && request->count == 0)
+        return error_set(b->err, ERROR_USAGE, "--count must be at least 1");
+    if (request->has_to && source_find(b->in->source, request->to) == NULL)
+        return not_on_disk(b, request->to);
+    for (size_t i = 0; i < request->only_count; i++) {
+        if (source_find(b->in->source, request->only[i]) == NULL)
+            return not_on_disk(b, request->only[i]);
+    }
+    return true;
+}
+
+bool
+plan_build(const struct plan_input *in, struct arena *arena, struct plan *out,
+           struct problems *problems, struct error *err)
+{
+    struct builder b = {
+        .in = in, .arena = arena, .plan = out, .problems = problems, .err = err
+    };
+
+    *out = (struct plan){ 0 };
+    if (!check_request(&b))
+        return false;
+    if (in->set->count > 0) {
+        out->has_highest = true;
+        out->highest = in->set->rows[in->set->count - 1].version;
+    }
+    merge(&b);
+    choose_steps(&b);
+    report_wrong_folder(&b);
+    report_late(&b);
+    for (size_t i = 0; i < in->request->only_count; i++) {
+        const struct plan_entry *entry = find_entry(out, in->request->only[i]);
+
+        if (entry != NULL && !is_pending(entry))
+            report_only_applied(&b, entry);
+    }
+    return true;
+}

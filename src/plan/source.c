@@ -1,0 +1,166 @@
+#include "plan/source.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/filename.h"
+
+/* A file that is a migration's; path is as messages show it. */
+struct found {
+    struct filename name;
+    const char *path;
+};
+
+struct building {
+    struct arena *arena;
+    struct source *out;
+    struct problems *problems;
+    struct found *list;
+    size_t count, capacity;
+};
+
+static void
+add_problem(struct building *b, enum problem_kind kind, enum problem_level level,
+            const char *file, const char *message)
+{
+    problems_add(b->problems, b->arena,
+                 &(struct problem){
+                     .kind = kind, .level = level, .file = file, .message = message });
+}
+
+static void
+take_name(struct building *b, const char *name)
+{
+    struct filename parsed;
+    const char *path;
+
+    filename_parse(name, b->arena, &parsed);
+    if (parsed.class == FILENAME_IGNORED)
+        return;
+    path = fs_join(b->arena, b->out->dir, name);
+    if (parsed.class == FILENAME_MIGRATION) {
+        b->list = xgrow(b->list, b->count, &b->capacity, sizeof(*b->list));
+        b->list[b->count++] = (struct found){ .name = parsed, .path = path };
+        return;
+    }
+    add_problem(b, PROBLEM_MISNAMED,
+                parsed.class == FILENAME_MISNAMED ? PROBLEM_ERROR : PROBLEM_WARNING, path,
+                arena_printf(b->arena, "'%s' is no migration: %s", name, parsed.reason));
+}
+
+/* By version, ups before downs, then by path so that messages do not depend on order. */
+static int
+compare_found(const void *a, const void *b)
+{
+    const struct found *left = a, *right = b;
+
+    if (left->name.version != right->name.version)
+        return left->name.version < right->name.version ? -1 : 1;
+    if (left->name.down != right->name.down)
+        return left->name.down ? 1 : -1;
+    return strcmp(left->path, right->path);
+}
+
+static void
+report_double(struct building *b, const struct found *first, const struct found *second)
+{
+    add_problem(b, PROBLEM_DUPLICATE, PROBLEM_ERROR, second->path,
+                arena_printf(b->arena,
+                             "version %" PRId64 " has two %s files: '%s' and '%s'",
+                             first->name.version, first->name.down ? "down" : "up",
+                             first->path, second->path));
+}
+
+static void
+add_up(struct building *b, const struct found *up)
+{
+    b->out->migrations[b->out->count++] = (struct migration){
+        .version = up->name.version,
+        .version_text = up->name.version_text,
+        .name = up->name.name,
+        .up = { .kind = up->name.kind, .path = up->path },
+    };
+}
+
+static void
+add_down(struct building *b, const struct found *down)
+{
+    struct migration *last =
+        b->out->count > 0 ? &b->out->migrations[b->out->count - 1] : NULL;
+
+    if (last == NULL || last->version != down->name.version) {
+        add_problem(b, PROBLEM_DOWN_WITHOUT_UP, PROBLEM_WARNING, down->path,
+                    arena_printf(b->arena, "'%s' undoes a version that has no up file",
+                                 down->path));
+        return;
+    }
+    last->down = (struct migration_file){ .kind = down->name.kind, .path = down->path };
+}
+
+static void
+merge(struct building *b)
+{
+    if (b->count > 1)
+        qsort(b->list, b->count, sizeof(*b->list), compare_found);
+    b->out->migrations =
+        arena_alloc(b->arena, (b->count + 1) * sizeof(*b->out->migrations));
+    for (size_t i = 0; i < b->count; i++) {
+        const struct found *f = &b->list[i];
+
+        if (i > 0 && f->name.version == b->list[i - 1].name.version &&
+            f->name.down == b->list[i - 1].name.down)
+            report_double(b, &b->list[i - 1], f);
+        else if (f->name.down)
+            add_down(b, f);
+        else
+            add_up(b, f);
+    }
+}
+
+void
+source_build(const char *dir, const struct fs_names *names, struct arena *arena,
+             struct source *out, struct problems *problems)
+{
+    struct building b = { .arena = arena, .out = out, .problems = problems };
+
+    *out = (struct source){ .dir = dir };
+    for (size_t i = 0; i < names->count; i++)
+        take_name(&b, names->list[i]);
+    merge(&b);
+    free(b.list);
+}
+
+bool
+source_open(const char *dir, struct arena *arena, struct source *out,
+            struct problems *problems, struct error *err)
+{
+    struct fs_names names;
+
+    if (!fs_is_folder(dir)) {
+        error_set(err, ERROR_USAGE, "no folder '%s'", dir);
+        return error_hint(err, "Name it with --dir, or make one: luamig init.");
+    }
+    if (!fs_list(dir, arena, &names, err))
+        return false;
+    source_build(dir, &names, arena, out, problems);
+    return true;
+}
+
+const struct migration *
+source_find(const struct source *source, int64_t version)
+{
+    size_t low = 0, high = source->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (source->migrations[middle].version == version)
+            return &source->migrations[middle];
+        if (source->migrations[middle].version < version)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
