@@ -1,0 +1,30 @@
+/*
+ * settings_file.h - luamig.lua: a Lua file that returns a table of settings
+ *
+ * Trusted like a Makefile: it has Lua's full standard library.
+ */
+#ifndef LUAMIG_SCRIPT_SETTINGS_FILE_H
+#define LUAMIG_SCRIPT_SETTINGS_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+
+struct file_setting {
+    const char *name;
+    const char *value; /* as text; "true" and "false" for booleans */
+    bool is_boolean;
+};
+
+struct settings_file {
+    struct file_setting *list;
+    size_t count;
+};
+
+/* ERROR_USAGE with file and line. Values that are no text, number or boolean are too. */
+bool settings_file_read(const char *path, struct arena *arena, struct settings_file *out,
+                        struct error *err);
+
+#endif

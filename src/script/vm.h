@@ -1,0 +1,42 @@
+/*
+ * vm.h - one Lua state: capped memory, a stop hook, protected calls
+ *
+ * Lua errors are longjmps. They start and end inside vm_call(); no libpq or libc resource
+ * may be held across a Lua API call that can raise unless a userdata owns it.
+ */
+#ifndef LUAMIG_SCRIPT_VM_H
+#define LUAMIG_SCRIPT_VM_H
+
+#include <lua.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/stop.h"
+
+struct vm {
+    lua_State *L;
+    size_t used;
+    size_t cap;              /* bytes; 0: no cap */
+    const struct stop *stop; /* heeded in Lua loops; NULL: nothing is */
+    long fail_after;         /* tests only: the nth allocation fails */
+};
+
+/* Set cap, stop and fail_after before. Opens base, string, table, math, utf8, coroutine. */
+bool vm_init(struct vm *vm, struct error *err);
+void vm_release(struct vm *vm);
+
+/*
+ * Calls the function below its nargs arguments and keeps nresults results. On failure the
+ * stack is as below the function, and *err is an ERROR_SCRIPT (or what was raised with
+ * vm_raise()), with file and line in err->place.
+ */
+bool vm_call(struct vm *vm, int nargs, int nresults, struct error *err);
+
+/* Compiles text (never bytecode) as a chunk of that name ("@luamig.lua") on the stack. */
+bool vm_load(struct vm *vm, const char *text, size_t size, const char *name,
+             struct error *err);
+
+/* Raises *err as a Lua error object. The caller must hold nothing. */
+int vm_raise(lua_State *L, const struct error *err);
+
+#endif
