@@ -6,6 +6,7 @@
 # make lint          clang-format, layers, sizes, luacheck, cppcheck
 # make bench         ratios against psql
 # make fuzz          each fuzz target for SECONDS=60
+# V=1                show the commands
 # SAN=1              with ASan and UBSan, in build-san/
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
@@ -14,6 +15,7 @@ VERSION = 0.1.0
 PREFIX ?= /usr/local
 BUILD   = build$(if $(SAN),-san)
 CFLAGS ?= -O2 -g
+Q       = $(if $(V),,@echo '  ' $(@);)
 SECONDS = 60
 comma   = ,
 
@@ -41,11 +43,11 @@ REPLAY := $(FUZZ:%.c=$(BUILD)/%)
 all: $(BUILD)/luamig
 
 $(BUILD)/luamig: $(OBJ)
-	$(CC) $(ALL_CFLAGS) -o $@ $(OBJ) $(ALL_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(OBJ) $(ALL_LIBS)
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # One C file with every Lua module; od and sed are all it takes.
 $(BUILD)/embed.c: $(LUA) Makefile
@@ -60,16 +62,16 @@ $(BUILD)/embed.c: $(LUA) Makefile
 	   echo '{ NULL, NULL, NULL, 0 } };'; } > $@
 
 $(BUILD)/embed.o: $(BUILD)/embed.c
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(UNITS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/pgtest.o $(LIB)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS) -lcmocka
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS) -lcmocka
 
 $(REPLAY): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIB)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS)
 
 $(BUILD)/tests/proxy $(BUILD)/tests/bench/timed: $(BUILD)/%: $(BUILD)/%.o
-	$(CC) $(ALL_CFLAGS) -o $@ $^ -pie
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ -pie
 
 install: $(BUILD)/luamig
 	install -D -m 755 $(BUILD)/luamig $(DESTDIR)$(PREFIX)/bin/luamig

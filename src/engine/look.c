@@ -4,8 +4,8 @@
 
 #include "engine/migrator.h"
 #include "engine/survey.h"
+#include "engine/verify.h"
 #include "pg/exec.h"
-#include "pg/indexes.h"
 
 #define READ_ONLY "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -42,7 +42,7 @@ look_at_record(struct migrator *m, const struct look_request *request,
         if (!survey_plan(m, survey, &request->plan, err))
             return false;
     }
-    return true;
+    return !request->verify || verify_survey(m, survey, err);
 }
 
 static void

@@ -43,11 +43,11 @@ struct look {
 
 /*
  * Problems are in look->problems; false only when there is nothing to show: folder,
- * connection, request. indexes: also look for invalid indexes of our migrations (verify).
+ * connection, request.
  */
 struct look_request {
     enum look_depth depth;
-    bool indexes;
+    bool verify; /* pending, orphans, drift, half done and invalid indexes are problems */
     struct plan_request plan;
     const char *command; /* for application_name */
 };

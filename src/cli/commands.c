@@ -1,0 +1,6 @@
+#include "cli/commands.h"
+
+const struct command *const commands[] = {
+    &cmd_up,      &cmd_status, &cmd_plan, &cmd_verify, &cmd_validate,
+    &cmd_history, &cmd_create, &cmd_init, &cmd_help,   NULL,
+};

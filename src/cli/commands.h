@@ -1,0 +1,10 @@
+/* commands.h - every command of the program; each stands in its cmd_*.c */
+#ifndef LUAMIG_CLI_COMMANDS_H
+#define LUAMIG_CLI_COMMANDS_H
+
+#include "cli/command.h"
+
+extern const struct command cmd_up, cmd_status, cmd_plan, cmd_verify, cmd_validate;
+extern const struct command cmd_history, cmd_create, cmd_init, cmd_help;
+
+#endif

@@ -1,0 +1,352 @@
+#include "cli/json.h"
+
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include "cli/exit.h"
+
+json_t *
+json_text(const char *text)
+{
+    json_t *value = text != NULL ? json_string(text) : json_null();
+    char safe[2048];
+    size_t len = 0;
+
+    if (value != NULL)
+        return value;
+    for (; *text != '\0' && len < sizeof(safe) - 1; text++)
+        safe[len++] = (unsigned char)*text < 0x80 ? *text : '?';
+    safe[len] = '\0';
+    return json_string(safe);
+}
+
+static void
+set_text(json_t *object, const char *key, const char *text)
+{
+    json_object_set_new(object, key, json_text(text));
+}
+
+/* "" is null. */
+static void
+set_optional(json_t *object, const char *key, const char *text)
+{
+    set_text(object, key, text != NULL && text[0] != '\0' ? text : NULL);
+}
+
+static void
+set_number(json_t *object, const char *key, int64_t number)
+{
+    json_object_set_new(object, key, json_integer(number));
+}
+
+static void
+set_position(json_t *object, const char *key, size_t number)
+{
+    json_object_set_new(object, key,
+                        number > 0 ? json_integer((json_int_t)number) : json_null());
+}
+
+void
+json_print(FILE *out, json_t *document)
+{
+    json_dumpf(document, out, JSON_COMPACT);
+    fputc('\n', out);
+    json_decref(document);
+}
+
+static json_t *
+error_object(const struct error *err)
+{
+    json_t *object = json_object();
+
+    set_text(object, "kind", error_kind_word(err->kind));
+    set_text(object, "message", err->message);
+    set_optional(object, "sqlstate", err->sqlstate);
+    set_optional(object, "detail", err->detail);
+    set_optional(object, "hint", err->hint);
+    set_optional(object, "file", err->place.file);
+    set_position(object, "line", err->place.line);
+    set_position(object, "column", err->place.column);
+    set_position(object, "statement", err->place.statement);
+    return object;
+}
+
+json_t *
+json_error(const struct error *err)
+{
+    json_t *document = json_object();
+
+    json_object_set_new(document, "error", error_object(err));
+    return document;
+}
+
+static json_t *
+problem_object(const struct problem *problem)
+{
+    static const char *const levels[] = { "note", "warning", "error" };
+    json_t *object = json_object();
+
+    set_text(object, "kind", problem_kind_word(problem->kind));
+    set_text(object, "level", levels[problem->level]);
+    json_object_set_new(object, "version",
+                        problem->has_version ? json_integer(problem->version)
+                                             : json_null());
+    set_optional(object, "name", problem->name);
+    set_optional(object, "file", problem->file);
+    set_position(object, "line", problem->line);
+    set_text(object, "message", problem->message);
+    set_optional(object, "hint", problem->hint);
+    return object;
+}
+
+static json_t *
+problem_array(const struct problems *problems)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < problems->count; i++)
+        json_array_append_new(array, problem_object(&problems->list[i]));
+    return array;
+}
+
+json_t *
+json_problems(const struct problems *problems)
+{
+    json_t *document = json_object();
+
+    json_object_set_new(document, "problems", problem_array(problems));
+    return document;
+}
+
+static json_t *
+database_object(const struct look *look)
+{
+    json_t *object = json_object();
+
+    set_text(object, "host", look->host);
+    set_text(object, "port", look->port);
+    set_text(object, "name", look->database);
+    return object;
+}
+
+/* The mode is known of what is to be run; of applied files no contents are read. */
+static const char *
+mode_of(const struct look *look, const struct plan_entry *entry)
+{
+    for (size_t i = 0; look->steps != NULL && i < look->plan.step_count; i++) {
+        if (look->steps[i].entry == entry)
+            return look->steps[i].mode;
+    }
+    return NULL;
+}
+
+static json_t *
+entry_object(const struct look *look, const struct plan_entry *entry)
+{
+    const struct migration *m = entry->migration;
+    const struct applied *a = entry->applied;
+    json_t *object = json_object();
+    char digits[32];
+
+    snprintf(digits, sizeof(digits), "%lld", (long long)entry->version);
+    set_number(object, "version", entry->version);
+    set_text(object, "version_text", m != NULL ? m->version_text : digits);
+    set_text(object, "name", m != NULL ? m->name : a->name);
+    set_text(object, "state", plan_state_word(entry->state));
+    set_text(object, "applied_at", a != NULL ? a->applied_at : NULL);
+    set_text(object, "checksum", a != NULL ? a->checksum : NULL);
+    set_text(object, "file", m != NULL ? m->up.path : NULL);
+    set_text(object, "environment", NULL);
+    set_text(object, "mode", mode_of(look, entry));
+    return object;
+}
+
+/* One key for each state; pending includes late. */
+static json_t *
+counts_object(const struct plan *plan)
+{
+    size_t counts[STATE_ORPHAN + 1] = { 0 };
+    json_t *object = json_object();
+
+    for (size_t i = 0; i < plan->entry_count; i++)
+        counts[plan->entries[i].state]++;
+    counts[STATE_PENDING] = plan->pending;
+    counts[STATE_LATE] = plan->late;
+    for (size_t i = 0; i <= STATE_ORPHAN; i++)
+        set_number(object, plan_state_word((enum plan_state)i), (int64_t)counts[i]);
+    return object;
+}
+
+json_t *
+json_status(const struct look *look)
+{
+    json_t *document = json_object(), *migrations = json_array();
+
+    for (size_t i = 0; i < look->plan.entry_count; i++)
+        json_array_append_new(migrations, entry_object(look, &look->plan.entries[i]));
+    json_object_set_new(document, "database", database_object(look));
+    set_text(document, "table", look->table);
+    json_object_set_new(document, "migrations", migrations);
+    json_object_set_new(document, "counts", counts_object(&look->plan));
+    json_object_set_new(document, "problems", problem_array(&look->problems));
+    return document;
+}
+
+json_t *
+json_plan(const struct look *look)
+{
+    json_t *document = json_object(), *steps = json_array();
+
+    for (size_t i = 0; i < look->plan.step_count; i++) {
+        json_t *step = entry_object(look, look->plan.steps[i]);
+
+        set_number(step, "statements", (int64_t)look->steps[i].statements);
+        set_optional(step, "notice", look->steps[i].notice);
+        json_array_append_new(steps, step);
+    }
+    json_object_set_new(document, "steps", steps);
+    json_object_set_new(document, "problems", problem_array(&look->problems));
+    return document;
+}
+
+static json_t *
+attempt_object(const struct attempt *a)
+{
+    const struct {
+        const char *key, *text;
+    } fields[] = {
+        { "run", a->run },
+        { "action", a->action },
+        { "version", a->version },
+        { "name", a->name },
+        { "who", a->who },
+        { "host", a->host },
+        { "luamig", a->luamig },
+        { "started_at", a->started },
+        { "finished_at", a->finished },
+        { "outcome", a->outcome },
+        { "sqlstate", a->sqlstate },
+        { "message", a->message },
+        { "statement", a->statement },
+        { "checksum", a->checksum },
+    };
+    json_t *object = json_object();
+
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        set_text(object, fields[i].key, fields[i].text);
+    return object;
+}
+
+json_t *
+json_history(const struct attempt *attempts, size_t count)
+{
+    json_t *document = json_object(), *array = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(array, attempt_object(&attempts[i]));
+    json_object_set_new(document, "attempts", array);
+    return document;
+}
+
+static const char *
+event_word(enum event_kind kind)
+{
+    switch (kind) {
+    case EVENT_RUN_STARTED: return "run_started";
+    case EVENT_WAITING: return "waiting";
+    case EVENT_LOCK_ACQUIRED: return "lock_acquired";
+    case EVENT_MIGRATION_STARTED: return "migration_started";
+    case EVENT_MIGRATION_APPLIED: return "migration_applied";
+    case EVENT_MIGRATION_FAILED: return "migration_failed";
+    case EVENT_PROGRESS: return "progress";
+    case EVENT_NOTICE:
+    case EVENT_PROBLEM: return "notice";
+    case EVENT_RUN_FINISHED: return "run_finished";
+    }
+    return "notice";
+}
+
+static void
+set_time(json_t *object)
+{
+    char text[32], all[64];
+    struct timeval tv;
+    struct tm tm;
+
+    gettimeofday(&tv, NULL);
+    gmtime_r(&tv.tv_sec, &tm);
+    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(all, sizeof(all), "%s.%03ldZ", text, (long)(tv.tv_usec / 1000 % 1000));
+    set_text(object, "time", all);
+}
+
+static void
+set_migration(json_t *object, const struct event *e)
+{
+    if (e->migration != NULL) {
+        set_number(object, "version", e->migration->version);
+        set_text(object, "name", e->migration->name);
+        set_text(object, "file", e->migration->up.path);
+    }
+    if (e->mode != NULL)
+        set_text(object, "mode", e->mode);
+    if (e->step > 0)
+        set_number(object, "step", (int64_t)e->step);
+    if (e->steps > 0)
+        set_number(object, "steps", (int64_t)e->steps);
+}
+
+static void
+set_summary(json_t *object, const struct event *e)
+{
+    const struct run_summary *s = e->summary;
+
+    set_text(object, "outcome", outcome_word(s->outcome));
+    set_number(object, "applied", (int64_t)s->applied);
+    set_number(object, "undone", (int64_t)s->undone);
+    set_number(object, "pending", (int64_t)s->pending);
+    set_number(object, "elapsed_ms", s->elapsed);
+    set_number(object, "exit", exit_status(s->outcome, e->error));
+}
+
+static void
+set_details(json_t *object, const struct event *e)
+{
+    if (e->statements > 0) {
+        set_position(object, "statement", e->statement);
+        set_number(object, "statements", (int64_t)e->statements);
+    }
+    if (e->elapsed > 0)
+        set_number(object, "elapsed_ms", e->elapsed);
+    if (e->text != NULL)
+        set_text(object, "text", e->text);
+    if (e->problem != NULL)
+        json_object_set_new(object, "problem", problem_object(e->problem));
+    if (e->error != NULL)
+        json_object_set_new(object, "error", error_object(e->error));
+}
+
+static void
+notify(void *ctx, const struct event *e)
+{
+    struct json_lines *lines = ctx;
+    json_t *object = json_object();
+
+    set_time(object);
+    set_text(object, "event", event_word(e->kind));
+    set_text(object, "run", e->run);
+    set_migration(object, e);
+    if (e->summary != NULL)
+        set_summary(object, e);
+    set_details(object, e);
+    json_print(lines->out, object);
+    fflush(lines->out);
+    observer_notify(lines->next, e);
+}
+
+struct observer
+json_observer(struct json_lines *lines)
+{
+    return (struct observer){ .notify = notify, .ctx = lines };
+}

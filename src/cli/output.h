@@ -1,0 +1,19 @@
+/* output.h - stdout and stderr: terminal, colours, and whether it could be written */
+#ifndef LUAMIG_CLI_OUTPUT_H
+#define LUAMIG_CLI_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+bool output_is_terminal(FILE *out);
+
+/* By the setting color (enum color_mode), NO_COLOR and whether out is a terminal. */
+bool output_colour(int mode, FILE *out);
+
+/*
+ * Flushes stdout. false, said on stderr: it could not be written (a full disk). A reader
+ * that went away (EPIPE: `status | head`) is no failure and said nowhere.
+ */
+bool output_flush(void);
+
+#endif

@@ -1,0 +1,231 @@
+#include "cli/progress.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/words.h"
+#include "cli/complaint.h"
+
+#define LIVE_AFTER 2000 /* ms on a terminal */
+
+static void
+clear_live(struct progress *p)
+{
+    if (p->live)
+        fputs("\r\033[K", p->out);
+    p->live = false;
+}
+
+static void
+print_name(struct progress *p, const struct migration *migration)
+{
+    if (migration == NULL)
+        return;
+    complaint_text(p->out, migration->version_text);
+    fputc('_', p->out);
+    complaint_text(p->out, migration->name);
+}
+
+static const char *
+colour(const struct progress *p, const char *sequence)
+{
+    return p->colour ? sequence : "";
+}
+
+static void
+on_started(struct progress *p, const struct event *e)
+{
+    p->next_line = 10000;
+    p->waiting[0] = '\0';
+    if (e->text != NULL && !p->quiet) {
+        fputs("note: ", p->out);
+        print_name(p, e->migration);
+        fprintf(p->out, " %s\n", e->text);
+    }
+    if (!p->terminal || p->quiet)
+        return;
+    fprintf(p->out, "[%zu/%zu] ", e->step, e->steps);
+    print_name(p, e->migration);
+    fputs(" ...", p->out);
+    fflush(p->out);
+    p->live = true;
+}
+
+static void
+on_applied(struct progress *p, const struct event *e)
+{
+    char took[32];
+
+    clear_live(p);
+    if (p->quiet)
+        return;
+    fprintf(p->out, "%sapplied%s ", colour(p, "\033[32m"), colour(p, "\033[0m"));
+    print_name(p, e->migration);
+    fprintf(p->out, "  %s", words_elapsed(e->elapsed, took, sizeof(took)));
+    if (strcmp(e->mode, "statements") == 0)
+        fputs("  (statement by statement)", p->out);
+    if (e->text != NULL)
+        fprintf(p->out, "  (%s)", e->text);
+    fputc('\n', p->out);
+}
+
+static void
+on_failed(struct progress *p, const struct event *e)
+{
+    char took[32];
+
+    clear_live(p);
+    fprintf(p->out, "%sfailed%s  ", colour(p, "\033[31m"), colour(p, "\033[0m"));
+    print_name(p, e->migration);
+    fprintf(p->out, "  %s\n", words_elapsed(e->elapsed, took, sizeof(took)));
+}
+
+/* 10 s, 30 s, 1 min, then every minute. */
+static int64_t
+next_due(int64_t elapsed)
+{
+    if (elapsed < 30000)
+        return 30000;
+    return (elapsed / 60000 + 1) * 60000;
+}
+
+/* "0042_big_index: statement 2 of 3 for 4m00s, building index 41 %" */
+static void
+print_progress(struct progress *p, const struct event *e)
+{
+    char took[32];
+
+    print_name(p, e->migration);
+    fputs(": ", p->out);
+    if (e->statement > 0 && e->statement <= e->statements)
+        fprintf(p->out, "statement %zu of %zu ", e->statement, e->statements);
+    fprintf(p->out, "for %s", words_elapsed(e->elapsed, took, sizeof(took)));
+    if (e->text != NULL && e->text[0] != '\0') {
+        fputs(", ", p->out);
+        complaint_text(p->out, e->text);
+    }
+}
+
+static void
+on_progress(struct progress *p, const struct event *e)
+{
+    if (p->quiet)
+        return;
+    if (p->terminal && e->elapsed >= LIVE_AFTER) {
+        clear_live(p);
+        print_progress(p, e);
+        fflush(p->out);
+        p->live = true;
+    } else if (!p->terminal && e->elapsed >= p->next_line) {
+        print_progress(p, e);
+        fputc('\n', p->out);
+        p->next_line = next_due(e->elapsed);
+    }
+}
+
+/* The same thing is said again only where it comes anew every few seconds: a log. */
+static void
+on_waiting(struct progress *p, const struct event *e)
+{
+    clear_live(p);
+    if (strcmp(p->waiting, e->text) == 0)
+        return;
+    error_text(p->waiting, sizeof(p->waiting), e->text);
+    fputs("waiting for ", p->out);
+    complaint_text(p->out, e->text);
+    fputc('\n', p->out);
+    fflush(p->out);
+}
+
+static void
+on_notice(struct progress *p, const struct event *e)
+{
+    bool warning = e->level != PROBLEM_NOTE;
+
+    if (p->quiet && !warning)
+        return;
+    clear_live(p);
+    fputs(warning ? "warning: " : "note: ", p->out);
+    if (e->migration != NULL) {
+        print_name(p, e->migration);
+        fputs(": ", p->out);
+    }
+    complaint_text(p->out, e->text);
+    fputc('\n', p->out);
+}
+
+static void
+on_problem(struct progress *p, const struct event *e)
+{
+    clear_live(p);
+    if (!p->quiet || e->problem->level != PROBLEM_NOTE)
+        complaint_problem(p->out, e->problem, p->colour);
+}
+
+/* What stays and what to do; it claims no more than is so. */
+static void
+print_consequence(struct progress *p, const struct run_summary *s)
+{
+    size_t all = s->applied + s->pending;
+
+    switch (s->outcome) {
+    case OUTCOME_DONE: return;
+    case OUTCOME_REFUSED: fputs("  nothing was changed\n", p->out); return;
+    case OUTCOME_NOT_RESTORED:
+        fputs("  something is left that luamig cannot decide; see the error above\n",
+              p->out);
+        return;
+    case OUTCOME_FAILED:
+    case OUTCOME_TIMEOUT:
+    case OUTCOME_SIGNAL: break;
+    }
+    fprintf(p->out, "  %zu of %zu pending were applied and stay%s\n", s->applied, all,
+            s->outcome == OUTCOME_FAILED ? "; run `luamig up` again after the fix"
+                                         : "; run `luamig up` again");
+}
+
+static void
+on_finished(struct progress *p, const struct event *e)
+{
+    const struct run_summary *s = e->summary;
+    char took[32];
+
+    clear_live(p);
+    if (e->error != NULL) {
+        complaint_error(p->out, e->error, p->colour);
+        print_consequence(p, s);
+    }
+    if (s->target[0] == '\0')
+        return;
+    fprintf(p->out, "luamig: %s: ", s->target);
+    if (s->nothing_to_do)
+        fputs("up to date, ", p->out);
+    fprintf(p->out, "%zu applied, %zu pending, %s\n", s->applied, s->pending,
+            words_elapsed(s->elapsed, took, sizeof(took)));
+    fflush(p->out);
+}
+
+static void
+notify(void *ctx, const struct event *e)
+{
+    struct progress *p = ctx;
+
+    switch (e->kind) {
+    case EVENT_RUN_STARTED: p->steps = e->steps; break;
+    case EVENT_WAITING: on_waiting(p, e); break;
+    case EVENT_LOCK_ACQUIRED: p->waiting[0] = '\0'; break;
+    case EVENT_MIGRATION_STARTED: on_started(p, e); break;
+    case EVENT_MIGRATION_APPLIED: on_applied(p, e); break;
+    case EVENT_MIGRATION_FAILED: on_failed(p, e); break;
+    case EVENT_PROGRESS: on_progress(p, e); break;
+    case EVENT_NOTICE: on_notice(p, e); break;
+    case EVENT_PROBLEM: on_problem(p, e); break;
+    case EVENT_RUN_FINISHED: on_finished(p, e); break;
+    }
+}
+
+struct observer
+progress_observer(struct progress *progress)
+{
+    return (struct observer){ .notify = notify, .ctx = progress };
+}

@@ -1,0 +1,30 @@
+/*
+ * progress.h - an observer for people: lines on a terminal or in a log
+ */
+#ifndef LUAMIG_CLI_PROGRESS_H
+#define LUAMIG_CLI_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "engine/event.h"
+
+/* Set out and how; the rest is progress's own. */
+struct progress {
+    FILE *out;
+    bool terminal; /* a live line, updated in place */
+    bool colour;
+    bool quiet;   /* warnings, errors and the last line only */
+    bool verbose; /* the lock too */
+
+    bool live;         /* a live line stands there */
+    int64_t next_line; /* not a terminal: elapsed ms at which the next line is due */
+    size_t steps;
+    char waiting[512]; /* what was said last */
+};
+
+/* An observer that prints; progress must outlive it. */
+struct observer progress_observer(struct progress *progress);
+
+#endif
