@@ -82,12 +82,12 @@ deps:
 # Sub-makes: pkg-config and the list of files are looked at after deps has run.
 demo:
 	@$(MAKE) --no-print-directory deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j2 all
 	@tests/demo.sh $(BUILD)/luamig
 
 test:
 	@$(MAKE) --no-print-directory deps FOR=test
-	@$(MAKE) --no-print-directory all tests
+	@$(MAKE) --no-print-directory -j2 all tests
 	@tests/run.sh $(BUILD)
 
 tests: $(UNITS) $(REPLAY) $(BUILD)/tests/proxy

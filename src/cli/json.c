@@ -141,6 +141,12 @@ mode_of(const struct look *look, const struct plan_entry *entry)
     return NULL;
 }
 
+static const char *
+entry_name(const struct plan_entry *entry)
+{
+    return entry->migration != NULL ? entry->migration->name : entry->applied->name;
+}
+
 static json_t *
 entry_object(const struct look *look, const struct plan_entry *entry)
 {
@@ -152,7 +158,7 @@ entry_object(const struct look *look, const struct plan_entry *entry)
     snprintf(digits, sizeof(digits), "%lld", (long long)entry->version);
     set_number(object, "version", entry->version);
     set_text(object, "version_text", m != NULL ? m->version_text : digits);
-    set_text(object, "name", m != NULL ? m->name : a->name);
+    set_text(object, "name", entry_name(entry));
     set_text(object, "state", plan_state_word(entry->state));
     set_text(object, "applied_at", a != NULL ? a->applied_at : NULL);
     set_text(object, "checksum", a != NULL ? a->checksum : NULL);

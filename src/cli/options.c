@@ -68,7 +68,7 @@ unknown_command(const char *name, struct error *err)
 {
     const char *names[64] = { NULL }, *nearest;
 
-    for (size_t i = 0; commands[i] != NULL && i < 63; i++)
+    for (size_t i = 0; i < 63 && commands[i] != NULL; i++)
         names[i] = commands[i]->name;
     nearest = words_nearest(name, names);
     error_set(err, ERROR_USAGE, "unknown command '%s'", name);

@@ -93,20 +93,23 @@ choice_index(const char *choices, const char *text)
 }
 
 static bool
-parse_bool(const char *text, bool *value)
+is_any(const char *text, const char *const *words)
 {
-    static const char *const yes[] = { "", "true", "1", "yes", "on" };
-    static const char *const no[] = { "false", "0", "no", "off" };
-
-    for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
-        if (strcasecmp(text, yes[i]) == 0)
-            return *value = true, true;
-    }
-    for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
-        if (strcasecmp(text, no[i]) == 0)
-            return *value = false, true;
+    for (; *words != NULL; words++) {
+        if (strcasecmp(text, *words) == 0)
+            return true;
     }
     return false;
+}
+
+static bool
+parse_bool(const char *text, bool *value)
+{
+    static const char *const yes[] = { "", "true", "1", "yes", "on", NULL };
+    static const char *const no[] = { "false", "0", "no", "off", NULL };
+
+    *value = is_any(text, yes);
+    return *value || is_any(text, no);
 }
 
 /* One part of schema.name at *at, folded unless quoted. */

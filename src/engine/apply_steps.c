@@ -7,28 +7,12 @@
 #include "engine/aftermath.h"
 #include "engine/items.h"
 #include "engine/resume.h"
+#include "engine/stepper.h"
 #include "pg/exec.h"
-#include "pg/indexes.h"
-#include "pg/steps.h"
 #include "pg/wait.h"
 
-#define INDEX_TRIES 2 /* a CREATE INDEX CONCURRENTLY is tried again once */
-
-/* One migration in statements mode. */
-struct stepper {
-    struct migrator *m;
-    const struct content *content;
-    struct arena arena;
-    struct error *err;
-    const char *steps; /* the table, quoted */
-    struct step *rows; /* of earlier runs */
-    size_t row_count;
-    size_t at;         /* the statement at work, 1-based */
-    bool role_changed; /* the file may have changed role or session user */
-};
-
-static const struct sql_class *
-class_of(const struct stepper *s, const struct sql_unit *unit)
+const struct sql_class *
+stepper_class(const struct stepper *s, const struct sql_unit *unit)
 {
     return &s->content->sql.classes[unit->first];
 }
@@ -69,8 +53,8 @@ add_step(struct stepper *s, struct items *items, const struct step_key *key, boo
     items_add(items, ITEM_STEP, sql, params);
 }
 
-static bool
-run_items(struct stepper *s, struct items *items, bool serial)
+bool
+stepper_run(struct stepper *s, struct items *items, bool serial)
 {
     struct pipeline pipeline = { .session = &s->m->server.work,
                                  .items = items->list,
@@ -152,7 +136,7 @@ add_guard_and_commit(struct stepper *s, struct items *items)
 static const char *
 begin_sql(struct stepper *s, const struct sql_unit *unit)
 {
-    const char *modes = class_of(s, unit)->modes;
+    const char *modes = stepper_class(s, unit)->modes;
 
     if (unit->kind == UNIT_BLOCK && modes != NULL && modes[0] != '\0')
         return arena_printf(&s->arena, "BEGIN READ WRITE, %s", modes);
@@ -179,12 +163,12 @@ run_in_block(struct stepper *s, const struct sql_unit *unit)
     for (size_t n = first; n <= last; n++)
         items_add_statement(&items, &s->content->sql, n);
     add_guard_and_commit(s, &items);
-    return run_items(s, &items, s->content->sql.has_copy);
+    return stepper_run(s, &items, s->content->sql.has_copy);
 }
 
 /* BEGIN ... ROLLBACK: run as it stands, then recorded by itself. */
-static bool
-record_alone(struct stepper *s, const struct sql_unit *unit, bool done)
+bool
+stepper_mark(struct stepper *s, const struct sql_unit *unit, bool done)
 {
     struct step_key key = key_of(s, unit);
     struct items items = { 0 };
@@ -194,7 +178,7 @@ record_alone(struct stepper *s, const struct sql_unit *unit, bool done)
     add_own_role(s, &items);
     add_step(s, &items, &key, done);
     add_guard_and_commit(s, &items);
-    return run_items(s, &items, false);
+    return stepper_run(s, &items, false);
 }
 
 static bool
@@ -204,11 +188,11 @@ run_undone(struct stepper *s, const struct sql_unit *unit)
 
     for (size_t n = unit->first + 1; n <= unit->first + unit->count; n++)
         items_add_statement(&items, &s->content->sql, n);
-    return run_items(s, &items, true) && record_alone(s, unit, true);
+    return stepper_run(s, &items, true) && stepper_mark(s, unit, true);
 }
 
-static bool
-finish(struct stepper *s, const struct sql_unit *unit)
+bool
+stepper_finish(struct stepper *s, const struct sql_unit *unit)
 {
     struct step_key key = key_of(s, unit);
     struct items items = { 0 };
@@ -218,151 +202,16 @@ finish(struct stepper *s, const struct sql_unit *unit)
     add_own_role(s, &items);
     items_add(&items, ITEM_STEP, steps_finish_sql(&key, s->steps, &s->arena), NULL);
     items_add(&items, ITEM_COMMIT, "COMMIT", NULL);
-    return run_items(s, &items, false);
+    return stepper_run(s, &items, false);
 }
 
-static bool
-send_alone(struct stepper *s, size_t n)
+bool
+stepper_send(struct stepper *s, size_t n)
 {
     struct items items = { 0 };
 
     items_add_statement(&items, &s->content->sql, n);
-    return run_items(s, &items, true);
-}
-
-/*
- * What cannot run in a block. CONCURRENTLY waits for virtual transactions, lock_timeout
- * counts that and leaves an invalid index: 0, in a Sync of its own. Such statements block
- * nobody, so the clocks stand still, unless the file set one.
- */
-static bool
-send_outside(struct stepper *s, size_t n)
-{
-    const struct sql_class *class = &s->content->sql.classes[n - 1];
-    bool timed = s->content->directives.has_timeout;
-    struct session *work = &s->m->server.work;
-    struct error ignored = { 0 };
-    bool ok;
-
-    if (class->concurrently && !exec_command(work, "SET lock_timeout = 0", NULL, s->err))
-        return false;
-    if (!timed) {
-        stop_pause(s->m->stop, LIMIT_MIGRATION);
-        stop_pause(s->m->stop, LIMIT_RUN);
-    }
-    ok = send_alone(s, n);
-    if (!timed) {
-        stop_resume(s->m->stop, LIMIT_MIGRATION);
-        stop_resume(s->m->stop, LIMIT_RUN);
-    }
-    if (class->concurrently && !work->lost)
-        exec_command(work, "RESET lock_timeout", NULL, ok ? s->err : &ignored);
-    return ok;
-}
-
-static bool
-builds_index(const struct sql_class *class)
-{
-    return class->outside == OUTSIDE_CREATE_INDEX || class->outside == OUTSIDE_REINDEX;
-}
-
-/* Drops what a failed build left; says so. false: it could not be dropped. */
-static bool
-drop_leftover(struct stepper *s, const struct sql_class *class,
-              const struct indexes *before)
-{
-    struct session *work = &s->m->server.work;
-    struct error err = { 0 };
-    const struct index *left;
-    struct indexes now;
-    char text[256];
-
-    if (work->lost ||
-        !indexes_invalid(work, class->relation, class->index, &s->arena, &now, &err))
-        return false;
-    while ((left = indexes_leftover(before, &now)) != NULL) {
-        if (!indexes_drop(work, left, &err))
-            return false;
-        snprintf(text, sizeof(text), "dropped invalid index %s, left by the failed build",
-                 left->ident);
-        migrator_notify(s->m, (struct event){ .kind = EVENT_NOTICE,
-                                              .level = PROBLEM_NOTE,
-                                              .text = text });
-        if (!indexes_invalid(work, class->relation, class->index, &s->arena, &now, &err))
-            return false;
-    }
-    return true;
-}
-
-/* A stopped run still has to take its leftover away, in time of its own. */
-static void
-clean_index(struct stepper *s, const struct sql_class *class,
-            const struct indexes *before)
-{
-    struct stop grace;
-
-    migrator_grace(s->m, &grace, AFTERMATH_GRACE);
-    if (!drop_leftover(s, class, before) && s->err->hint[0] == '\0')
-        error_hint(s->err, "An invalid index may be left: `luamig verify` names it.");
-    migrator_heed(s->m);
-}
-
-static bool
-is_worth_a_retry(const struct error *err)
-{
-    return strcmp(err->sqlstate, "40P01") == 0 || strcmp(err->sqlstate, "55P03") == 0;
-}
-
-static bool
-build_index(struct stepper *s, size_t n)
-{
-    const struct sql_class *class = &s->content->sql.classes[n - 1];
-    struct indexes before;
-
-    for (int tries = 1;; tries++) {
-        if (!indexes_invalid(&s->m->server.work, class->relation, class->index, &s->arena,
-                             &before, s->err))
-            return false;
-        if (send_outside(s, n))
-            return true;
-        clean_index(s, class, &before);
-        if (tries == INDEX_TRIES || !is_worth_a_retry(s->err))
-            return false;
-    }
-}
-
-static bool
-check_lock(struct stepper *s)
-{
-    struct guard guard = migrator_guard(s->m, GUARD_NO_ROW, 0);
-    bool held;
-
-    if (!guard_lock_held(&s->m->server.work, &guard, &held, s->err))
-        return false;
-    if (held)
-        return true;
-    error_set(s->err, ERROR_LOCK, "the run lock was lost");
-    return error_hint(s->err, "Run `luamig up` again; it goes on behind the last "
-                              "statement that was recorded.");
-}
-
-/* Marked started before, done after; what the mark means on a resume is resume's affair. */
-static bool
-run_outside(struct stepper *s, const struct sql_unit *unit, bool marked)
-{
-    const struct sql_class *class = class_of(s, unit);
-    size_t n = unit->first + 1;
-
-    if (!marked && !record_alone(s, unit, false))
-        return false;
-    if (!check_lock(s))
-        return false;
-    if (!(builds_index(class) ? build_index(s, n) : send_outside(s, n)))
-        return false;
-    if (class->outside == OUTSIDE_DISCARD_ALL &&
-        !exec_command(&s->m->server.work, session_settings(&s->m->server), NULL, s->err))
-        return false;
-    return finish(s, unit);
+    return stepper_run(s, &items, true);
 }
 
 /* It had done nothing yet: 2D000, a DO or CALL that commits; 25001, §3's list is short. */
@@ -381,13 +230,13 @@ run_single(struct stepper *s, const struct sql_unit *unit)
         return true;
     if (s->m->server.work.lost || !must_run_outside(s->err))
         return false;
-    return exec_rollback(&s->m->server.work, &ignored) && run_outside(s, unit, false);
+    return exec_rollback(&s->m->server.work, &ignored) && stepper_outside(s, unit, false);
 }
 
 static bool
 run_session(struct stepper *s, const struct sql_unit *unit)
 {
-    bool ok = send_alone(s, unit->first + 1);
+    bool ok = stepper_send(s, unit->first + 1);
 
     s->role_changed = true;
     /* RESET ALL took luamig's settings away. */
@@ -402,10 +251,10 @@ run_unit(struct stepper *s, const struct sql_unit *unit, bool marked)
         return run_undone(s, unit);
     if (unit->kind == UNIT_BLOCK)
         return run_in_block(s, unit);
-    if (class_of(s, unit)->kind == SQL_SESSION)
+    if (stepper_class(s, unit)->kind == SQL_SESSION)
         return run_session(s, unit);
-    if (class_of(s, unit)->kind == SQL_OUTSIDE || marked)
-        return run_outside(s, unit, marked);
+    if (stepper_class(s, unit)->kind == SQL_OUTSIDE || marked)
+        return stepper_outside(s, unit, marked);
     return run_single(s, unit);
 }
 
@@ -448,7 +297,7 @@ do_unit(struct stepper *s, const struct sql_unit *unit, bool *question)
     case RESUME_SKIP: return true;
     case RESUME_RUN: return run_unit(s, unit, false);
     case RESUME_AGAIN: return run_unit(s, unit, true);
-    case RESUME_FINISH: return finish(s, unit);
+    case RESUME_FINISH: return stepper_finish(s, unit);
     case RESUME_QUESTION: *question = true; return false;
     case RESUME_FAILED: return false;
     }
@@ -478,7 +327,7 @@ record(struct stepper *s)
     items_add(&items, ITEM_AFTER, "DISCARD ALL", NULL);
     items_add(&items, ITEM_AFTER, session_settings(&s->m->server), NULL);
     s->at = 0;
-    return run_items(s, &items, false);
+    return stepper_run(s, &items, false);
 }
 
 static bool

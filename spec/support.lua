@@ -1,0 +1,310 @@
+--- Helpers of the specs: a database and a folder for each, the binary as a user runs it.
+-- Needs LUAMIG_TEST_URL (tests/with-postgres.sh); LUAMIG names the binary.
+local json = require "dkjson"
+local system = require "system"
+
+local support = {}
+
+local SERVER = assert(os.getenv("LUAMIG_TEST_URL"), "run me under tests/with-postgres.sh")
+local TCP = os.getenv("LUAMIG_TEST_TCP_URL")
+local BINARY = os.getenv("LUAMIG") or "build/luamig"
+local LIMIT = 60 -- seconds that any program may take
+
+local open = {} -- what cleanup() has to end
+local serial = 0
+
+--- Quotes a word for the shell.
+function support.quote(word)
+    return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
+end
+
+local quote = support.quote
+
+local function read_file(path)
+    local file = io.open(path, "rb")
+    if not file then return "" end
+    local text = file:read("a")
+    file:close()
+    return text
+end
+
+local function write_file(path, text)
+    local file = assert(io.open(path, "wb"))
+    file:write(text)
+    file:close()
+end
+
+local function capture(command)
+    local pipe = assert(io.popen(command, "r"))
+    local text = pipe:read("a")
+    pipe:close()
+    return (text:gsub("%s+$", ""))
+end
+
+--- Waits until check() is true, for at most a number of seconds; fails loudly otherwise.
+function support.eventually(check, what, seconds)
+    local until_ = system.monotime() + (seconds or 10)
+    repeat
+        local value = check()
+        if value then return value end
+        system.sleep(0.02)
+    until system.monotime() > until_
+    error("never came: " .. (what or "what was waited for"), 2)
+end
+
+local Scratch = {}
+Scratch.__index = Scratch
+
+local function url_of(base, database)
+    return (base:gsub("/postgres", "/" .. database, 1))
+end
+
+--- A new database and an empty folder with migrations/ in it.
+function support.scratch(options)
+    options = options or {}
+    serial = serial + 1
+    local dir = capture("mktemp -d /tmp/luamig-spec.XXXXXX")
+    local name = ("spec_%s_%d"):format(dir:match("%.(%w+)$"):lower(), serial)
+    local self = setmetatable({ dir = dir, name = name, count = 0 }, Scratch)
+    os.execute("mkdir " .. quote(dir .. "/migrations"))
+    self.url = url_of(SERVER, name)
+    self.tcp_url = TCP and url_of(TCP, name)
+    support.server_sql("CREATE DATABASE " .. name .. " " .. (options.database or ""))
+    open[#open + 1] = self
+    return self
+end
+
+--- Runs SQL on the server's own database.
+function support.server_sql(text)
+    local command = "psql -XqAt -v ON_ERROR_STOP=1 -d " .. quote(SERVER) .. " -c "
+    return capture(command .. quote(text) .. " 2>&1")
+end
+
+--- Ends everything that scratch(), start() and session() began. For after_each.
+function support.cleanup()
+    for i = #open, 1, -1 do
+        open[i]:drop()
+        open[i] = nil
+    end
+end
+
+--- Writes a file, by default into migrations/.
+function Scratch:file(name, text)
+    if not name:find("/", 1, true) then name = "migrations/" .. name end
+    write_file(self.dir .. "/" .. name, text)
+    return self
+end
+
+--- Writes several: { ["0001_a.up.sql"] = "..." }.
+function Scratch:files(files)
+    for name, text in pairs(files) do self:file(name, text) end
+    return self
+end
+
+function Scratch:remove(name)
+    os.remove(self.dir .. "/migrations/" .. name)
+    return self
+end
+
+function Scratch:read(name)
+    return read_file(self.dir .. "/" .. name)
+end
+
+--- Runs SQL in the scratch database; returns psql's unaligned output.
+function Scratch:sql(text)
+    self.count = self.count + 1
+    local path = ("%s/psql.%d"):format(self.dir, self.count)
+    write_file(path, text)
+    return capture(("psql -XqAt -v ON_ERROR_STOP=1 -d %s -f %s 2>&1"):format(quote(self.url),
+        quote(path)))
+end
+
+local function words(...)
+    local list = {}
+    for i, word in ipairs({ ... }) do list[i] = quote(word) end
+    return table.concat(list, " ")
+end
+
+local function environment(self, extra)
+    local env = { "env -i PATH=\"$PATH\" HOME=/nonexistent",
+        "ASAN_OPTIONS=\"$ASAN_OPTIONS\"",
+        "LUAMIG_DATABASE=" .. quote(self.url) }
+    for name, value in pairs(extra or {}) do
+        if value then
+            env[#env + 1] = name .. "=" .. quote(value)
+        else
+            env[#env + 1] = "-u " .. name
+        end
+    end
+    -- env takes -u before assignments only.
+    table.sort(env, function(a, b)
+        local function rank(s) return s:find("^env") and 0 or s:find("^%-u") and 1 or 2 end
+        if rank(a) ~= rank(b) then return rank(a) < rank(b) end
+        return a < b
+    end)
+    for i = #env, 1, -1 do
+        local unset = env[i]:match("^%-u (.*)")
+        if unset then
+            for k = #env, 1, -1 do
+                if env[k]:find("^" .. unset .. "=") then table.remove(env, k) end
+            end
+        end
+    end
+    for i = #env, 1, -1 do
+        if env[i]:find("^%-u") then table.remove(env, i) end
+    end
+    return table.concat(env, " ")
+end
+
+--- Runs luamig in the scratch folder: s:run("up", "--json"). Options of the run itself come
+-- in a last table: { env = {...}, stdin = path, out = path, shell = "prefix" }.
+-- Returns { status, out, err }.
+function Scratch:run(...)
+    local args = { ... }
+    local options = type(args[#args]) == "table" and table.remove(args) or {}
+    self.count = self.count + 1
+    local base = ("%s/run.%d"):format(self.dir, self.count)
+    local out = options.out or (base .. ".out")
+    local command = ("cd %s && timeout -k 5 %d %s %s %s %s <%s >%s 2>%s; echo $?"):format(
+        quote(self.dir), LIMIT, environment(self, options.env), options.shell or "",
+        quote(options.binary or BINARY), words(table.unpack(args)),
+        options.stdin or "/dev/null", out, quote(base .. ".err"))
+    local status = tonumber(capture(command):match("(%d+)$"))
+    return { status = status, out = read_file(out), err = read_file(base .. ".err") }
+end
+
+--- Runs, and fails the spec unless the exit status is as said.
+function Scratch:expect(status, ...)
+    local result = self:run(...)
+    if result.status ~= status then
+        error(("exit %s, not %d\n%s%s"):format(result.status, status, result.out, result.err), 2)
+    end
+    return result
+end
+
+--- The document of a --json command.
+function Scratch:json(...)
+    return json.decode(self:run(...).out)
+end
+
+local Process = {}
+Process.__index = Process
+
+--- Starts luamig in the background.
+function Scratch:start(...)
+    local args = { ... }
+    local options = type(args[#args]) == "table" and table.remove(args) or {}
+    self.count = self.count + 1
+    local base = ("%s/bg.%d"):format(self.dir, self.count)
+    local script = ("cd %s; %s %s %s %s </dev/null >%s 2>%s & echo $! >%s; wait $!; echo $? >%s"):format(
+        quote(self.dir), environment(self, options.env), options.shell or "", quote(BINARY),
+        words(table.unpack(args)), quote(base .. ".out"), quote(base .. ".err"),
+        quote(base .. ".pid"), quote(base .. ".rc"))
+    write_file(base .. ".sh", script)
+    os.execute(("setsid sh %s >/dev/null 2>&1 &"):format(quote(base .. ".sh")))
+    local process = setmetatable({ base = base }, Process)
+    process.pid = support.eventually(function()
+        return tonumber(read_file(base .. ".pid"))
+    end, "a process")
+    open[#open + 1] = process
+    return process
+end
+
+function Process:kill(signal)
+    os.execute(("kill -%s %d 2>/dev/null"):format(signal, self.pid))
+end
+
+function Process:err() return read_file(self.base .. ".err") end
+
+function Process:out() return read_file(self.base .. ".out") end
+
+--- Waits for its end: { status, out, err }.
+function Process:wait(seconds)
+    local status = support.eventually(function()
+        return tonumber(read_file(self.base .. ".rc"))
+    end, "the end of a process: " .. self:err(), seconds or LIMIT)
+    return { status = status, out = self:out(), err = self:err() }
+end
+
+--- Waits until stderr holds the text.
+function Process:says(text)
+    support.eventually(function()
+        return self:err():find(text, 1, true)
+    end, "'" .. text .. "' on stderr", 20)
+end
+
+function Process:drop()
+    if read_file(self.base .. ".rc") == "" then self:kill("KILL") end
+end
+
+local Session = {}
+Session.__index = Session
+
+--- A psql session that stays: holds locks, runs SQL step by step.
+function Scratch:session(application)
+    self.count = self.count + 1
+    local base = ("%s/session.%d"):format(self.dir, self.count)
+    os.execute("mkfifo " .. quote(base .. ".in"))
+    os.execute(("PGAPPNAME=%s setsid psql -XqAt -d %s <%s >%s 2>&1 &"):format(
+        quote(application or "other"), quote(self.url), quote(base .. ".in"),
+        quote(base .. ".out")))
+    local session = setmetatable({ base = base, marks = 0 }, Session)
+    session.input = assert(io.open(base .. ".in", "w"))
+    open[#open + 1] = session
+    return session
+end
+
+--- Sends SQL without waiting for it.
+function Session:send(text)
+    self.input:write(text, "\n")
+    self.input:flush()
+end
+
+--- Runs SQL and waits until it is done.
+function Session:sql(text)
+    self.marks = self.marks + 1
+    local mark = "mark-" .. self.marks
+    self:send(text .. "\n\\echo " .. mark)
+    support.eventually(function()
+        return read_file(self.base .. ".out"):find(mark, 1, true)
+    end, "the session's answer")
+end
+
+function Session:drop()
+    if self.input then self.input:close() end
+    self.input = nil
+end
+
+function Scratch:drop()
+    support.server_sql("DROP DATABASE IF EXISTS " .. self.name .. " WITH (FORCE)")
+    os.execute("rm -rf " .. quote(self.dir))
+end
+
+--- Versions in the applied set, "1,2,3".
+function Scratch:applied()
+    return self:sql("SELECT string_agg(version::text, ',' ORDER BY version)"
+        .. " FROM luamig.applied_migrations")
+end
+
+--- Whether a relation exists.
+function Scratch:has(name)
+    return self:sql("SELECT to_regclass('" .. name .. "') IS NOT NULL") == "t"
+end
+
+--- The advisory lock's key for "schema.table": FNV-1a-64.
+function support.lock_key(text)
+    local hash = math.tointeger(-3750763034362895579) -- 14695981039346656037
+    for i = 1, #text do
+        hash = (hash ~ text:byte(i)) * 1099511628211
+    end
+    return hash
+end
+
+support.json = json
+support.sleep = system.sleep
+support.now = system.monotime
+support.read_file = read_file
+support.server = SERVER
+support.binary = BINARY
+
+return support

@@ -1,0 +1,73 @@
+#!/bin/sh
+# run.sh BUILD - all tests: C units, corpora of the fuzz targets, busted specs
+#
+# Each test makes its own database on a server that is started here. Ends with one line
+# `N passed, N failed`; exits non-zero if anything failed or nothing ran.
+set -u
+build=$1
+here=$(cd "$(dirname "$0")" && pwd)
+if [ -z "${LUAMIG_TEST_URL:-}" ]; then
+    LUAMIG_TEST_TCP=1 exec "$here/with-postgres.sh" "$0" "$@"
+fi
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+passed=0 failed=0
+
+# cmocka in its TAP form: ok and not ok lines; a test program that dies counts as one failed.
+unit() {
+    CMOCKA_MESSAGE_OUTPUT=TAP "$1" >"$out/unit" 2>"$out/unit.err"
+    status=$?
+    ok=$(grep -c '^ok' "$out/unit")
+    bad=$(grep -c '^not ok' "$out/unit")
+    if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+    if [ "$bad" -gt 0 ]; then
+        echo "--- $1 (exit $status)"
+        grep -v '^ok' "$out/unit"
+        cat "$out/unit.err"
+    fi
+    passed=$((passed + ok)) failed=$((failed + bad))
+}
+for test in "$build"/tests/test_*; do
+    case $test in *.o | *.d) continue ;; esac
+    unit "$test"
+done
+
+# Past crashes and odd inputs, replayed.
+for test in "$build"/tests/fuzz_*; do
+    case $test in *.o | *.d) continue ;; esac
+    corpus=$here/corpus/$(basename "$test" | sed 's/^fuzz_//')
+    if "$test" "$corpus"/* >"$out/fuzz" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        cat "$out/fuzz"
+    fi
+done
+echo "units: $passed passed, $failed failed"
+
+# The specs in two halves at once; busted's TAP has a line for each, errors included.
+spec() {
+    LUAMIG=$PWD/$build/luamig LUAMIG_BUILD=$PWD/$build busted -o TAP "$@" >"$out/$half.tap" 2>"$out/$half.err"
+    echo $? >"$out/$half.status"
+}
+specs=$(find "$here/../spec" -name '*_spec.lua' | sort)
+if [ -n "$specs" ]; then
+    half=1
+    spec $(echo "$specs" | sed -n 'p;n') &
+    half=2
+    spec $(echo "$specs" | sed -n 'n;p')
+    wait
+fi
+for half in 1 2; do
+    [ -f "$out/$half.tap" ] || continue
+    ok=$(grep -c '^ok' "$out/$half.tap")
+    bad=$(grep -c '^not ok' "$out/$half.tap")
+    if [ "$(cat "$out/$half.status")" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+    if [ "$bad" -gt 0 ]; then
+        grep -v '^ok' "$out/$half.tap"
+        cat "$out/$half.err"
+    fi
+    passed=$((passed + ok)) failed=$((failed + bad))
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
