@@ -7,7 +7,7 @@ local support = {}
 
 local SERVER = assert(os.getenv("LUAMIG_TEST_URL"), "run me under tests/with-postgres.sh")
 local TCP = os.getenv("LUAMIG_TEST_TCP_URL")
-local BINARY = os.getenv("LUAMIG") or "build/luamig"
+local BINARY = os.getenv("LUAMIG") or os.getenv("PWD") .. "/build/luamig"
 local LIMIT = 60 -- seconds that any program may take
 
 local open = {} -- what cleanup() has to end

@@ -134,6 +134,8 @@ complaint_error(FILE *out, const struct error *err, bool colour)
 void
 complaint_problem(FILE *out, const struct problem *problem, bool colour)
 {
+    struct error_place place = { .line = problem->line, .column = problem->column };
+
     switch (problem->level) {
     case PROBLEM_NOTE: fputs("note: ", out); break;
     case PROBLEM_WARNING:
@@ -143,13 +145,9 @@ complaint_problem(FILE *out, const struct problem *problem, bool colour)
     }
     complaint_text(out, problem->message);
     fputc('\n', out);
-    if (problem->file != NULL) {
-        fputs("  ", out);
-        complaint_text(out, problem->file);
-        if (problem->line > 0)
-            fprintf(out, ":%zu", problem->line);
-        fputc('\n', out);
-    }
+    error_text(place.file, sizeof(place.file), problem->file);
+    error_text(place.text, sizeof(place.text), problem->text);
+    print_place(out, &place);
     if (problem->hint != NULL)
         print_lines(out, "hint: ", problem->hint);
 }

@@ -75,6 +75,8 @@ on_failed(struct progress *p, const struct event *e)
     char took[32];
 
     clear_live(p);
+    snprintf(p->failed, sizeof(p->failed), "%s", e->migration->version_text);
+    p->failed_keeps = strcmp(e->mode, "statements") == 0;
     fprintf(p->out, "%sfailed%s  ", colour(p, "\033[31m"), colour(p, "\033[0m"));
     print_name(p, e->migration);
     fprintf(p->out, "  %s\n", words_elapsed(e->elapsed, took, sizeof(took)));
@@ -164,8 +166,9 @@ on_problem(struct progress *p, const struct event *e)
 
 /* What stays and what to do; it claims no more than is so. */
 static void
-print_consequence(struct progress *p, const struct run_summary *s)
+print_consequence(struct progress *p, const struct event *e)
 {
+    const struct run_summary *s = e->summary;
     size_t all = s->applied + s->pending;
 
     switch (s->outcome) {
@@ -179,9 +182,14 @@ print_consequence(struct progress *p, const struct run_summary *s)
     case OUTCOME_TIMEOUT:
     case OUTCOME_SIGNAL: break;
     }
-    fprintf(p->out, "  %zu of %zu pending were applied and stay%s\n", s->applied, all,
-            s->outcome == OUTCOME_FAILED ? "; run `luamig up` again after the fix"
-                                         : "; run `luamig up` again");
+    fputs("  ", p->out);
+    if (p->failed[0] != '\0' && p->failed_keeps)
+        fprintf(p->out, "what was done of %s is recorded, `up` goes on behind it; ",
+                p->failed);
+    else if (p->failed[0] != '\0' && e->error->kind != ERROR_CONNECT)
+        fprintf(p->out, "%s was rolled back; ", p->failed);
+    fprintf(p->out, "%zu of %zu pending were applied; run `luamig up` again%s\n",
+            s->applied, all, s->outcome == OUTCOME_FAILED ? " after the fix" : "");
 }
 
 static void
@@ -193,7 +201,7 @@ on_finished(struct progress *p, const struct event *e)
     clear_live(p);
     if (e->error != NULL) {
         complaint_error(p->out, e->error, p->colour);
-        print_consequence(p, s);
+        print_consequence(p, e);
     }
     if (s->target[0] == '\0')
         return;
@@ -211,7 +219,7 @@ notify(void *ctx, const struct event *e)
     struct progress *p = ctx;
 
     switch (e->kind) {
-    case EVENT_RUN_STARTED: p->steps = e->steps; break;
+    case EVENT_RUN_STARTED: break;
     case EVENT_WAITING: on_waiting(p, e); break;
     case EVENT_LOCK_ACQUIRED: p->waiting[0] = '\0'; break;
     case EVENT_MIGRATION_STARTED: on_started(p, e); break;

@@ -20,7 +20,8 @@ struct progress {
 
     bool live;         /* a live line stands there */
     int64_t next_line; /* not a terminal: elapsed ms at which the next line is due */
-    size_t steps;
+    char failed[300];  /* the migration that failed */
+    bool failed_keeps; /* what was done of it stays: statements mode */
     char waiting[512]; /* what was said last */
 };
 

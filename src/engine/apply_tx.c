@@ -26,6 +26,14 @@ is_transaction_tag(const char *tag)
            strcmp(tag, "ROLLBACK") == 0 || strcmp(tag, "START TRANSACTION") == 0;
 }
 
+/* ROLLBACK TO answers ROLLBACK too. */
+static bool
+is_savepoint(const struct attempt_tx *a, const struct pipeline_item *item)
+{
+    return item->statement > 0 &&
+           a->content->sql.classes[item->statement - 1].kind == SQL_SAVEPOINT;
+}
+
 static bool
 on_result(void *ctx, size_t index, const PGresult *res, struct error *err)
 {
@@ -36,7 +44,7 @@ on_result(void *ctx, size_t index, const PGresult *res, struct error *err)
 
     if (item->mark == ITEM_BODY) {
         a->m->activity.statement = item->statement + 1;
-        if (!is_transaction_tag(tag))
+        if (!is_transaction_tag(tag) || is_savepoint(a, item))
             return true;
         a->stray = true;
         error_set(err, ERROR_SQL, "a transaction command slipped through: %s", tag);
@@ -174,9 +182,15 @@ explain_guard(struct attempt_tx *a, struct error *err)
 static bool
 is_record_gone(const struct pipeline_item *item, const struct error *err)
 {
-    return (item->mark == ITEM_GUARD && strcmp(err->sqlstate, "22P02") == 0) ||
-           (item->mark == ITEM_HISTORY && err->kind == ERROR_SQL &&
-            (strcmp(err->sqlstate, "42P01") == 0 || strcmp(err->sqlstate, "3F000") == 0));
+    static const char *const states[] = { "22P02", "42P01", "3F000" };
+
+    if (item->mark != ITEM_GUARD && item->mark != ITEM_HISTORY)
+        return false;
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        if (strcmp(err->sqlstate, states[i]) == 0)
+            return true;
+    }
+    return false;
 }
 
 static void

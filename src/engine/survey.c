@@ -10,8 +10,15 @@
 bool
 survey_files(struct migrator *m, struct survey *survey, struct error *err)
 {
-    return source_open(m->settings->dir, m->arena, &survey->source,
-                       &survey->file_problems, err);
+    struct problems *problems = &survey->file_problems;
+
+    if (!source_open(m->settings->dir, m->arena, &survey->source, problems, err))
+        return false;
+    for (size_t i = 0; m->settings->strict && i < problems->count; i++) {
+        if (problems->list[i].level == PROBLEM_WARNING)
+            problems->list[i].level = PROBLEM_ERROR;
+    }
+    return true;
 }
 
 /* The rows that the take-over will write, as if they were there. */
@@ -145,6 +152,8 @@ add_file_problem(struct migrator *m, struct survey *survey,
                                     .name = migration->name,
                                     .file = arena_strdup(m->arena, err->place.file),
                                     .line = err->place.line,
+                                    .column = err->place.column,
+                                    .text = arena_strdup(m->arena, err->place.text),
                                     .message = arena_strdup(m->arena, err->message),
                                     .hint = err->hint[0] != '\0'
                                                 ? arena_strdup(m->arena, err->hint)

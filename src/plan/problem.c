@@ -59,7 +59,8 @@ from_one(const struct problem *problem, struct error *err)
     if (problem->hint != NULL)
         error_hint(err, "%s", problem->hint);
     if (problem->file != NULL)
-        error_at(err, problem->file, problem->line, 0);
+        error_at(err, problem->file, problem->line, problem->column);
+    error_text(err->place.text, sizeof(err->place.text), problem->text);
     return false;
 }
 

@@ -40,7 +40,8 @@ struct problem {
     int64_t version;
     const char *name;    /* the migration's, or NULL */
     const char *file;    /* or NULL */
-    size_t line;         /* in file; 0: none */
+    size_t line, column; /* in file; 0: none */
+    const char *text;    /* the source line, or NULL */
     const char *message; /* lower case, no full stop */
     const char *hint;    /* or NULL */
 };
