@@ -125,35 +125,13 @@ local function words(...)
     return table.concat(list, " ")
 end
 
+-- A clean environment; false takes a variable away.
 local function environment(self, extra)
-    local env = { "env -i PATH=\"$PATH\" HOME=/nonexistent",
-        "ASAN_OPTIONS=\"$ASAN_OPTIONS\"",
-        "LUAMIG_DATABASE=" .. quote(self.url) }
-    for name, value in pairs(extra or {}) do
-        if value then
-            env[#env + 1] = name .. "=" .. quote(value)
-        else
-            env[#env + 1] = "-u " .. name
-        end
-    end
-    -- env takes -u before assignments only.
-    table.sort(env, function(a, b)
-        local function rank(s) return s:find("^env") and 0 or s:find("^%-u") and 1 or 2 end
-        if rank(a) ~= rank(b) then return rank(a) < rank(b) end
-        return a < b
-    end)
-    for i = #env, 1, -1 do
-        local unset = env[i]:match("^%-u (.*)")
-        if unset then
-            for k = #env, 1, -1 do
-                if env[k]:find("^" .. unset .. "=") then table.remove(env, k) end
-            end
-        end
-    end
-    for i = #env, 1, -1 do
-        if env[i]:find("^%-u") then table.remove(env, i) end
-    end
-    return table.concat(env, " ")
+    local env = { LUAMIG_DATABASE = self.url, HOME = "/nonexistent" }
+    for name, value in pairs(extra or {}) do env[name] = value or nil end
+    local list = { "env -i PATH=\"$PATH\" ASAN_OPTIONS=\"$ASAN_OPTIONS\"" }
+    for name, value in pairs(env) do list[#list + 1] = name .. "=" .. quote(value) end
+    return table.concat(list, " ")
 end
 
 --- Runs luamig in the scratch folder: s:run("up", "--json"). Options of the run itself come
@@ -264,7 +242,7 @@ end
 function Session:sql(text)
     self.marks = self.marks + 1
     local mark = "mark-" .. self.marks
-    self:send(text .. "\n\\echo " .. mark)
+    self:send(text .. ";\n\\echo " .. mark)
     support.eventually(function()
         return read_file(self.base .. ".out"):find(mark, 1, true)
     end, "the session's answer")
