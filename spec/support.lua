@@ -56,7 +56,8 @@ local Scratch = {}
 Scratch.__index = Scratch
 
 local function url_of(base, database)
-    return (base:gsub("/postgres", "/" .. database, 1))
+    local path, query = base:match("^(.*)/postgres(%??.*)$")
+    return path .. "/" .. database .. query
 end
 
 --- A new database and an empty folder with migrations/ in it.

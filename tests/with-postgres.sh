@@ -46,6 +46,11 @@ max_prepared_transactions = 5
 log_min_messages = fatal
 timezone = 'UTC'
 CONF
+# One role that needs a password over TCP; everybody else is trusted.
+{
+    echo "host all luamig_password 127.0.0.1/32 scram-sha-256"
+    cat "$dir/data/pg_hba.conf"
+} >"$dir/hba" && cat "$dir/hba" >"$dir/data/pg_hba.conf"
 as_owner "$PG_BINDIR/pg_ctl" -D "$dir/data" -l "$dir/server.log" -w start >/dev/null || {
     tail -20 "$dir/server.log" >&2
     exit 1

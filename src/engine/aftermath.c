@@ -80,7 +80,7 @@ explain_lock_timeout(struct migrator *m, const struct content *content, struct e
 
     (void)content;
     if (blockers[0] != '\0')
-        error_detail(err, "Blocked by %s.", blockers);
+        error_detail(err, "Blocked by %s", blockers);
     error_hint(err, "Run `luamig up` again when the blocker has ended; lock_timeout "
                     "(--lock-timeout) says how long one attempt waits.");
 }

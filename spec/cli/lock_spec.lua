@@ -1,0 +1,147 @@
+local support = require "support"
+
+local KEY = support.lock_key("luamig.applied_migrations")
+
+describe("the run lock", function()
+    local s
+    before_each(function() s = support.scratch() end)
+    after_each(support.cleanup)
+
+    it("is waited for, and the holder is named", function()
+        s:file("1_a.up.sql", "CREATE TABLE a ();")
+        local other = s:session("the other deploy")
+        other:sql(("SELECT pg_advisory_lock(%d)"):format(KEY))
+        local p = s:start("up")
+        p:says("held by pid")
+        p:says("'the other deploy' as postgres")
+        other:sql(("SELECT pg_advisory_unlock(%d)"):format(KEY))
+        assert.equal(0, p:wait().status)
+        assert.equal("1", s:applied())
+    end)
+
+    it("not had in lock_wait is exit 6, nothing written", function()
+        s:file("1_a.up.sql", "CREATE TABLE a ();")
+        local other = s:session()
+        other:sql(("SELECT pg_advisory_lock(%d)"):format(KEY))
+        local r = s:expect(6, "up", "--lock-wait", "300ms")
+        assert.matches("lock_wait = 300ms", r.err)
+        assert.is_false(s:has("luamig.applied_migrations"))
+    end)
+
+    it("executes nothing while it is held", function()
+        s:file("1_a.up.sql", "SELECT pg_sleep(1);")
+        local p = s:start("up")
+        local query = support.eventually(function()
+            local q = s:sql("SELECT a.state, a.query FROM pg_stat_activity a JOIN pg_locks l USING (pid)"
+                .. " WHERE l.locktype = 'advisory' AND a.datname = current_database()")
+            return q ~= "" and q
+        end)
+        assert.matches("^idle|SELECT pg_catalog.pg_try_advisory_lock", query)
+        assert.equal(0, p:wait().status)
+        assert.equal("0", s:sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database ="
+            .. " (SELECT oid FROM pg_database WHERE datname = current_database())"))
+    end)
+
+    it("whose backend is ended while a migration runs: nothing is committed, exit 7", function()
+        s:files { ["1_a.up.sql"] = "CREATE TABLE a (); SELECT pg_sleep(3);", ["2_b.up.sql"] = "" }
+        local p = s:start("up")
+        support.eventually(function()
+            return s:sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3)%'"
+                .. " AND state = 'active' AND pid <> pg_backend_pid()") == "1"
+        end)
+        s:sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database ="
+            .. " (SELECT oid FROM pg_database WHERE datname = current_database())")
+        local r = p:wait(4)
+        assert.equal(7, r.status)
+        assert.matches("run lock", r.err)
+        assert.equal("", s:applied())
+        assert.is_false(s:has("a"))
+        s:file("1_a.up.sql", "CREATE TABLE a ();")
+        s:expect(0, "up")
+        assert.equal("1,2", s:applied())
+    end)
+
+    it("that was lost stops COMMIT itself: the guard", function()
+        -- The lock's backend ends inside the migration, too late for a cancel.
+        s:file("1_a.up.sql", [[
+CREATE TABLE a ();
+SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database());]])
+        local r = s:expect(7, "up")
+        assert.matches("run lock", r.err)
+        assert.equal("", s:applied())
+        assert.is_false(s:has("a"))
+    end)
+
+    it("none: is warned of, and transactional migrations are still applied once", function()
+        s:file("1_a.up.sql", "CREATE TABLE a (); SELECT pg_sleep(0.5);")
+        local one, two = s:start("up", "--lock", "none"), s:start("up", "--lock", "none")
+        local first, second = one:wait(), two:wait()
+        assert.equal(0, first.status, first.err)
+        assert.equal(0, second.status, second.err)
+        assert.matches("no run lock is taken", first.err)
+        assert.equal("1", s:sql("SELECT count(*) FROM luamig.applied_migrations_history"))
+    end)
+
+    for _, count in ipairs { 2, 8 } do
+        it(count .. " runs at once apply each migration exactly once", function()
+            s:file("1_a.up.sql", "CREATE TABLE marks (v int);")
+            for v = 2, 6 do s:file(v .. "_x.up.sql", ("INSERT INTO marks VALUES (%d);"):format(v)) end
+            s:file("7_i.up.sql", "CREATE INDEX CONCURRENTLY marks_v ON marks (v);")
+            s:file("8_x.up.sql", "INSERT INTO marks VALUES (8);")
+            local runs = {}
+            for i = 1, count do runs[i] = s:start("up") end
+            for i = 1, count do
+                local r = runs[i]:wait()
+                assert.equal(0, r.status, r.err)
+            end
+            assert.equal("2,3,4,5,6,8", s:sql("SELECT string_agg(v::text, ',' ORDER BY v) FROM marks"))
+            assert.equal("8", s:sql("SELECT count(*) FROM luamig.applied_migrations"))
+            assert.equal("t", s:sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'marks_v'::regclass"))
+        end)
+    end
+end)
+
+describe("a table lock held by another session", function()
+    local s
+    before_each(function()
+        s = support.scratch()
+        s:file("1_a.up.sql", "CREATE TABLE a (id int);"):expect(0, "up")
+        s:file("2_b.up.sql", "CREATE TABLE b ();\nALTER TABLE a ADD x int;")
+    end)
+    after_each(support.cleanup)
+
+    it("for 20 s: 7 after 10 s, the blocker's pid, age, application and query in the error", function()
+        local other = s:session("billing")
+        other:sql("BEGIN; SELECT * FROM a")
+        local began = support.now()
+        local r = s:expect(7, "up")
+        local took = support.now() - began
+        assert.is_true(took > 9.5 and took < 13, took)
+        assert.matches("55P03", r.err)
+        assert.matches("Blocked by pid %d+ %('billing' as postgres, idle in transaction for %d+%.%d s%):"
+            .. " SELECT %* FROM a", r.err)
+        assert.matches("2_b.up.sql:2", r.err, 1, true)
+        assert.is_false(s:has("b"))
+    end)
+
+    it("is waited for as long as lock_timeout says", function()
+        local other = s:session("billing")
+        other:sql("BEGIN; SELECT * FROM a")
+        s:expect(7, "up", "--lock-timeout", "300ms")
+        s:file("2_b.up.sql", "-- luamig: lock-timeout=20s\nALTER TABLE a ADD x int;")
+        local p = s:start("up", "--lock-timeout", "300ms")
+        support.sleep(1)
+        other:sql("COMMIT")
+        assert.equal(0, p:wait().status)
+    end)
+
+    it("a file's own SET lock_timeout wins", function()
+        local other = s:session("billing")
+        other:sql("BEGIN; SELECT * FROM a")
+        s:file("2_b.up.sql", "SET lock_timeout = '100ms';\nALTER TABLE a ADD x int;")
+        local began = support.now()
+        s:expect(7, "up")
+        assert.is_true(support.now() - began < 3)
+    end)
+end)
