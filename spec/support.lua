@@ -130,7 +130,7 @@ end
 local function environment(self, extra)
     local env = { LUAMIG_DATABASE = self.url, HOME = "/nonexistent" }
     for name, value in pairs(extra or {}) do env[name] = value or nil end
-    local list = { "env -i PATH=\"$PATH\" ASAN_OPTIONS=\"$ASAN_OPTIONS\"" }
+    local list = { "env -i --default-signal=INT,QUIT PATH=\"$PATH\" ASAN_OPTIONS=\"$ASAN_OPTIONS\"" }
     for name, value in pairs(env) do list[#list + 1] = name .. "=" .. quote(value) end
     return table.concat(list, " ")
 end
@@ -149,7 +149,8 @@ function Scratch:run(...)
         quote(options.binary or BINARY), words(table.unpack(args)),
         options.stdin or "/dev/null", out, quote(base .. ".err"))
     local status = tonumber(capture(command):match("(%d+)$"))
-    return { status = status, out = read_file(out), err = read_file(base .. ".err") }
+    return { status = status, out = options.out and "" or read_file(out),
+        err = read_file(base .. ".err") }
 end
 
 --- Runs, and fails the spec unless the exit status is as said.
