@@ -85,8 +85,9 @@ add_lock_timeout(struct stepper *s, struct items *items)
 }
 
 /*
- * luamig's own statements run as luamig's role, the file's as the file's. SET LOCAL ends
- * with the transaction; the file's role is kept in a setting until its statement comes.
+ * luamig's own statements run as luamig's role, the file's as the file's. It is kept in a
+ * setting of the transaction until its statement comes; all of it is rolled back with a
+ * failure. (pg_settings does not list role, so there is no value to SET LOCAL.)
  */
 static void
 add_own_role(struct stepper *s, struct items *items)
@@ -99,11 +100,8 @@ add_own_role(struct stepper *s, struct items *items)
               " pg_catalog.set_config('luamig.user',"
               " pg_catalog.current_setting('session_authorization'), true)",
               NULL);
-    items_add(items, ITEM_SETTING,
-              "SELECT pg_catalog.set_config(name, reset_val, true)"
-              " FROM pg_catalog.pg_settings"
-              " WHERE name IN ('session_authorization', 'role') ORDER BY name DESC",
-              NULL);
+    items_add(items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);
+    items_add(items, ITEM_SETTING, "RESET ROLE", NULL);
 }
 
 static void
@@ -113,11 +111,11 @@ add_file_role(struct stepper *s, struct items *items)
         return;
     items_add(items, ITEM_SETTING,
               "SELECT pg_catalog.set_config('session_authorization',"
-              " pg_catalog.current_setting('luamig.user'), true)",
+              " pg_catalog.current_setting('luamig.user'), false)",
               NULL);
     items_add(items, ITEM_SETTING,
               "SELECT pg_catalog.set_config('role',"
-              " pg_catalog.current_setting('luamig.role'), true)",
+              " pg_catalog.current_setting('luamig.role'), false)",
               NULL);
 }
 
@@ -177,6 +175,7 @@ stepper_mark(struct stepper *s, const struct sql_unit *unit, bool done)
               NULL);
     add_own_role(s, &items);
     add_step(s, &items, &key, done);
+    add_file_role(s, &items);
     add_guard_and_commit(s, &items);
     return stepper_run(s, &items, false);
 }
@@ -200,7 +199,9 @@ stepper_finish(struct stepper *s, const struct sql_unit *unit)
     items_add(&items, ITEM_BEGIN, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
               NULL);
     add_own_role(s, &items);
+    items_add(&items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp", NULL);
     items_add(&items, ITEM_STEP, steps_finish_sql(&key, s->steps, &s->arena), NULL);
+    add_file_role(s, &items);
     items_add(&items, ITEM_COMMIT, "COMMIT", NULL);
     return stepper_run(s, &items, false);
 }
@@ -330,6 +331,22 @@ record(struct stepper *s)
     return stepper_run(s, &items, false);
 }
 
+/* Without a run lock another run may be in the middle of this very file. */
+static bool
+check_alone(struct stepper *s)
+{
+    for (size_t i = 0; s->m->settings->lock == LOCK_NONE && i < s->row_count; i++) {
+        if (s->rows[i].worker == NULL)
+            continue;
+        error_set(s->err, ERROR_LOCK, "%s of run %s is at work on %s_%s",
+                  s->rows[i].worker, s->rows[i].run,
+                  s->content->migration->version_text, s->content->migration->name);
+        return error_hint(s->err, "Run `luamig up` again when it has ended, or use a run "
+                                  "lock (--lock advisory).");
+    }
+    return true;
+}
+
 static bool
 begin(struct stepper *s)
 {
@@ -340,7 +357,8 @@ begin(struct stepper *s)
         return false;
     s->m->table.has_steps = true;
     return steps_read(work, s->steps, s->content->migration->version, "up", &s->arena,
-                      &s->rows, &s->row_count, s->err);
+                      &s->rows, &s->row_count, s->err) &&
+           check_alone(s);
 }
 
 static void

@@ -1,0 +1,190 @@
+local support = require "support"
+
+describe("statements mode", function()
+    local s
+    before_each(function() s = support.scratch() end)
+    after_each(support.cleanup)
+
+    local HEAD = "-- luamig: no-transaction\n"
+
+    local function steps()
+        return s:sql("SELECT string_agg(n || state, ',' ORDER BY n) FROM luamig.applied_migrations_steps")
+    end
+
+    it("keeps what is done of a failed file, and resumes behind it", function()
+        s:file("1_a.up.sql", HEAD .. "CREATE TABLE a (x int);\nINSERT INTO a VALUES (1);\nSELECT 1/0;\n"
+            .. "INSERT INTO a VALUES (3);")
+        local r = s:expect(7, "up")
+        assert.matches("1_a.up.sql:4", r.err, 1, true)
+        assert.matches("(statement 3 of 4)", r.err, 1, true)
+        assert.matches("what was done of 1 is recorded", r.err)
+        assert.equal("1done,2done", steps())
+        assert.equal("", s:applied())
+        assert.equal("partial", s:json("status", "--json").migrations[1].state)
+        assert.matches("half done", s:expect(4, "verify").err)
+        assert.matches("half done: goes on where it stopped", s:expect(0, "plan").out)
+        s:file("1_a.up.sql", HEAD .. "CREATE TABLE a (x int);\nINSERT INTO a VALUES (1);\nSELECT 2;\n"
+            .. "INSERT INTO a VALUES (3);")
+        s:expect(0, "up")
+        assert.equal("1\n3", s:sql("SELECT x FROM a ORDER BY 1"))
+        assert.is_nil(steps():find("%d"))
+        assert.equal("1", s:applied())
+    end)
+
+    it("refuses to resume when a done statement was changed", function()
+        s:file("1_a.up.sql", HEAD .. "CREATE TABLE a (x int);\nSELECT 1/0;")
+        s:expect(7, "up")
+        s:file("1_a.up.sql", HEAD .. "CREATE TABLE b (x int);\nSELECT 1;")
+        local r = s:expect(7, "up")
+        assert.matches("statement 1 was changed since it ran", r.err)
+        assert.matches("luamig repair 1 --statement 1 --done", r.err, 1, true)
+    end)
+
+    it("sends session state again on a resume", function()
+        s:sql("CREATE SCHEMA other; CREATE TABLE other.t (a int); CREATE TABLE public.t (b int)")
+        s:file("1_a.up.sql", HEAD .. "SET search_path = other;\nCREATE INDEX CONCURRENTLY t_1 ON t (a);\n"
+            .. "SELECT 1/0;\nCREATE INDEX CONCURRENTLY t_2 ON t (a);")
+        s:expect(7, "up")
+        s:file("1_a.up.sql", HEAD .. "SET search_path = other;\nCREATE INDEX CONCURRENTLY t_1 ON t (a);\n"
+            .. "SELECT 1;\nCREATE INDEX CONCURRENTLY t_2 ON t (a);")
+        s:expect(0, "up")
+        assert.is_true(s:has("other.t_2"))
+    end)
+
+    it("keeps its own rows out of a file's SET ROLE", function()
+        local role = s.name .. "_other"
+        s:sql("CREATE ROLE " .. role .. "; GRANT ALL ON SCHEMA public TO " .. role)
+        s:file("1_a.up.sql", HEAD .. "SET ROLE " .. role .. ";\nCREATE TABLE mine ();\nSET search_path = '';\n"
+            .. "CREATE TABLE public.mine2 ();\nRESET ALL;\nCREATE TABLE mine3 ();\nRESET ROLE;\n"
+            .. "CREATE TABLE mine4 ();\nSET SESSION AUTHORIZATION " .. role .. ";\nCREATE TABLE mine5 ();")
+        s:file("2_b.up.sql", "CREATE TABLE after ();")
+        s:expect(0, "up")
+        assert.equal(("after|postgres\nmine|%s\nmine2|%s\nmine3|%s\nmine4|postgres\nmine5|%s"):format(role, role,
+            role, role), s:sql("SELECT tablename, tableowner FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"))
+        s:sql("DROP OWNED BY " .. role .. "; DROP ROLE " .. role)
+    end)
+
+    it("takes an explicit block as one unit", function()
+        s:file("1_a.up.sql", "CREATE TABLE a (x int);\nVACUUM a;\nBEGIN;\nINSERT INTO a VALUES (1);\n"
+            .. "SELECT 1/0;\nCOMMIT;")
+        local r = s:expect(7, "up")
+        assert.matches("VACUUM in line 2", r.err)
+        assert.matches("1_a.up.sql:5", r.err, 1, true)
+        assert.equal("0", s:sql("SELECT count(*) FROM a"))
+        assert.equal("1done,2done", steps())
+        s:file("1_a.up.sql", "CREATE TABLE a (x int);\nVACUUM a;\nBEGIN;\nINSERT INTO a VALUES (1);\n"
+            .. "SELECT 1;\nCOMMIT;")
+        s:expect(0, "up")
+        assert.equal("1", s:sql("SELECT count(*) FROM a"))
+    end)
+
+    it("runs what cannot run in a block, and COPY data", function()
+        s:file("1_a.up.sql", "CREATE TABLE t (a int);\nCOPY t FROM STDIN;\n1\n2\n\\.\nVACUUM t;\n"
+            .. "CREATE INDEX CONCURRENTLY IF NOT EXISTS t_a ON t (a);\nREINDEX INDEX CONCURRENTLY t_a;\n"
+            .. "REINDEX TABLE CONCURRENTLY t;\nDROP INDEX CONCURRENTLY t_a;\nCREATE INDEX CONCURRENTLY ON t (a);\n"
+            .. "DISCARD ALL;\nCREATE TABLE done ();")
+        s:expect(0, "up")
+        assert.equal("2", s:sql("SELECT count(*) FROM t"))
+        assert.is_true(s:has("done"))
+        assert.equal("t", s:sql("SELECT bool_and(indisvalid) FROM pg_index WHERE indrelid = 't'::regclass"))
+    end)
+
+    it("runs a procedure that commits by itself, and asks if it was killed in it", function()
+        s:file("1_a.up.sql", "CREATE TABLE t (a int);\nCREATE PROCEDURE p() LANGUAGE plpgsql AS $$\nBEGIN\n"
+            .. "  INSERT INTO t VALUES (1); COMMIT; INSERT INTO t VALUES (2);\nEND $$;")
+        s:file("2_b.up.sql", HEAD .. "CALL p();\nDO $$ BEGIN INSERT INTO t VALUES (3); COMMIT; END $$;")
+        s:expect(0, "up")
+        assert.equal("1,2,3", s:sql("SELECT string_agg(a::text, ',' ORDER BY a) FROM t"))
+        s:file("3_c.up.sql", HEAD .. "DO $$ BEGIN COMMIT; PERFORM pg_sleep(1); END $$;")
+        local p = s:start("up")
+        support.eventually(function() return steps():find("1started") end)
+        p:kill("KILL")
+        p:wait()
+        local r = s:expect(9, "up")
+        assert.matches("whether it finished is not known", r.err)
+        assert.matches("luamig repair 3 --statement 1 --done, or --again", r.err, 1, true)
+    end)
+
+    it("says what a done temporary table cannot be: brought back", function()
+        s:file("1_a.up.sql", HEAD .. "CREATE TEMPORARY TABLE x ();\nSELECT 1/0;")
+        s:expect(7, "up")
+        s:file("1_a.up.sql", HEAD .. "CREATE TEMPORARY TABLE x ();\nSELECT 1;")
+        assert.matches("ended with its session", s:expect(9, "up").err)
+    end)
+
+    it("drops the invalid index of a failed build, named or not", function()
+        s:sql("CREATE TABLE t (a int); INSERT INTO t VALUES (1), (1)")
+        for _, text in ipairs { "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS t_a ON t (a);",
+            "CREATE UNIQUE INDEX CONCURRENTLY ON t (a);" } do
+            s:file("1_a.up.sql", text)
+            local r = s:expect(7, "up")
+            assert.matches("could not create unique index", r.err)
+            assert.matches("dropped invalid index", r.err)
+            assert.equal("0", s:sql("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass"))
+            s:sql("DELETE FROM luamig.applied_migrations_steps")
+        end
+        s:sql("TRUNCATE t")
+        s:expect(0, "up")
+    end)
+
+    it("resumes a build that was killed: the orphan is waited for, the leftover dropped", function()
+        s:sql("CREATE TABLE t (a int); INSERT INTO t VALUES (1)")
+        local other = s:session()
+        other:sql("BEGIN; INSERT INTO t VALUES (2)")
+        s:file("1_a.up.sql", "CREATE INDEX CONCURRENTLY t_a ON t (a);")
+        local first = s:start("up")
+        support.eventually(function() return s:has("t_a") end)
+        first:kill("KILL")
+        first:wait()
+        local second = s:start("up")
+        support.sleep(0.5)
+        other:sql("COMMIT")
+        local r = second:wait()
+        assert.equal(0, r.status, r.err)
+        assert.equal("t", s:sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 't_a'::regclass"))
+        assert.equal("1", s:sql("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass"))
+    end)
+end)
+
+describe("CREATE INDEX CONCURRENTLY while seven other instances wait", function()
+    after_each(support.cleanup)
+
+    it("20 rounds: index valid, all exit 0, nothing hangs", function()
+        local s = support.scratch()
+        s:file("001_t.up.sql", "CREATE TABLE t AS SELECT g AS a FROM generate_series(1, 1000) g;")
+        s:expect(0, "up")
+        for round = 1, 20 do
+            s:file(("%03d_i.up.sql"):format(round + 1), ("CREATE INDEX CONCURRENTLY t_%d ON t (a);"):format(round))
+            local runs = {}
+            for i = 1, 8 do runs[i] = s:start("up") end
+            for i = 1, 8 do
+                local r = runs[i]:wait(20)
+                assert.equal(0, r.status, r.err)
+            end
+        end
+        assert.equal("20|t", s:sql("SELECT count(*), bool_and(indisvalid) FROM pg_index"
+            .. " WHERE indrelid = 't'::regclass"))
+    end)
+
+    it("with progress and blockers shown", function()
+        local s = support.scratch()
+        s:file("1_t.up.sql", "CREATE TABLE t AS SELECT g AS a FROM generate_series(1, 1000) g;")
+        s:expect(0, "up")
+        s:file("2_i.up.sql", "CREATE INDEX CONCURRENTLY t_a ON t (a);")
+        local other = s:session("slow writer")
+        other:sql("BEGIN; INSERT INTO t VALUES (0)")
+        local runs = {}
+        for i = 1, 8 do runs[i] = s:start("up", "--json") end
+        support.eventually(function()
+            for i = 1, 8 do
+                if runs[i]:out():find("slow writer", 1, true) then return true end
+            end
+        end, "the blocker's name")
+        other:sql("COMMIT")
+        for i = 1, 8 do
+            local r = runs[i]:wait(20)
+            assert.equal(0, r.status, r.err)
+        end
+        assert.equal("t", s:sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 't_a'::regclass"))
+    end)
+end)

@@ -1,0 +1,125 @@
+/*
+ * proxy.c - stands between luamig and the server and counts round trips
+ *
+ * proxy SOCKET COUNTS: listens on 127.0.0.1, prints its port, and forwards each connection
+ * (without TLS: sslmode=disable) to the unix socket of a server. When a connection ends, a
+ * line is appended to COUNTS: how many Sync and Query messages the client sent, each of
+ * which the server answers at once.
+ */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* The client's messages, told apart as they pass: type, length, body. */
+struct count {
+    bool started;    /* the startup message, which has no type, has passed */
+    size_t have;     /* bytes of the header at hand */
+    uint8_t head[5];
+    uint32_t left;   /* bytes of the body still to pass */
+    unsigned long syncs;
+};
+
+static void
+count_byte(struct count *c, uint8_t byte)
+{
+    size_t head = c->started ? 5 : 4;
+
+    if (c->left > 0) {
+        c->left--;
+        return;
+    }
+    c->head[c->have++] = byte;
+    if (c->have < head)
+        return;
+    c->left = ((uint32_t)c->head[head - 4] << 24 | (uint32_t)c->head[head - 3] << 16 |
+               (uint32_t)c->head[head - 2] << 8 | c->head[head - 1]) -
+              4;
+    if (c->started && (c->head[0] == 'S' || c->head[0] == 'Q'))
+        c->syncs++;
+    c->started = true;
+    c->have = 0;
+}
+
+static bool
+forward(int from, int to, struct count *count)
+{
+    uint8_t buffer[16384];
+    ssize_t got = read(from, buffer, sizeof(buffer));
+
+    if (got <= 0)
+        return false;
+    for (ssize_t i = 0; count != NULL && i < got; i++)
+        count_byte(count, buffer[i]);
+    for (ssize_t done = 0, put; done < got; done += put) {
+        put = write(to, buffer + done, (size_t)(got - done));
+        if (put <= 0)
+            return false;
+    }
+    return true;
+}
+
+static int
+connect_server(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
+        return -1;
+    return fd;
+}
+
+static void
+serve(int client, const char *path, const char *counts)
+{
+    int server = connect_server(path), out;
+    struct count count = { 0 };
+    bool alive = server >= 0;
+
+    while (alive) {
+        struct pollfd fds[] = { { .fd = client, .events = POLLIN },
+                                { .fd = server, .events = POLLIN } };
+
+        poll(fds, 2, -1);
+        if (fds[0].revents != 0)
+            alive = forward(client, server, &count);
+        if (alive && fds[1].revents != 0)
+            alive = forward(server, client, NULL);
+    }
+    out = open(counts, O_WRONLY | O_CREAT | O_APPEND, 0666);
+    dprintf(out, "%lu\n", count.syncs);
+    _exit(0);
+}
+
+int
+main(int argc, char **argv)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof(address);
+    int listener = socket(AF_INET, SOCK_STREAM, 0), client;
+
+    if (argc != 3 || bind(listener, (struct sockaddr *)&address, size) != 0 ||
+        listen(listener, 16) != 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &size) != 0)
+        return 1;
+    signal(SIGCHLD, SIG_IGN);
+    printf("%d\n", ntohs(address.sin_port));
+    fflush(stdout);
+    fclose(stdout);
+    while ((client = accept(listener, NULL, NULL)) >= 0) {
+        if (fork() == 0)
+            serve(client, argv[1], argv[2]);
+        close(client);
+    }
+    return 0;
+}
