@@ -42,7 +42,7 @@ while [ "$i" -le "$count" ]; do
 done
 
 fresh() {
-    psql -XqAt -d "$LUAMIG_TEST_URL" -c "DROP DATABASE IF EXISTS bench" \
+    PGOPTIONS='-c client_min_messages=warning' psql -XqAt -d "$LUAMIG_TEST_URL" -c "DROP DATABASE IF EXISTS bench" \
         -c "CREATE DATABASE bench" -c "CHECKPOINT"
 }
 
@@ -50,7 +50,7 @@ fresh() {
 url() {
     case $1 in
     socket) echo "${LUAMIG_TEST_URL}" | sed 's|///postgres|///bench|' ;;
-    tcp) echo "$LUAMIG_TEST_TCP_URL" | sed 's|/postgres|/bench|' ;;
+    tcp) echo "$LUAMIG_TEST_TCP_URL" | sed 's|/postgres$|/bench|' ;;
     esac
 }
 
