@@ -73,6 +73,7 @@ main(int argc, char **argv)
     int status;
 
     fs_open_standard();
+    output_begin();
     stop_signals_init();
     status = dispatch(argc, argv, &arena);
     arena_release(&arena);

@@ -177,7 +177,7 @@ describe("status, plan, verify and history", function()
         s:expect(7, "up")
         local a = s:json("history", "--json", "--limit", "2").attempts
         assert.equal(2, #a)
-        assert.same({ "up", "4", "failed", "22012", "1" },
+        assert.same({ "up", 4, "failed", "22012", 1 },
             { a[1].action, a[1].version, a[1].outcome, a[1].sqlstate, a[1].statement })
         assert.matches("division by zero", s:expect(0, "history").out)
         s:expect(2, "history", "--limit", "x")

@@ -37,6 +37,7 @@ struct error_place {
     size_t statement;
     size_t statements; /* the file's number of statements */
     char text[512];    /* the source line, for the excerpt; may be empty */
+    size_t skipped;    /* characters of a long line that stand before text */
 };
 
 struct error {

@@ -7,6 +7,7 @@
 #include "cli/settings.h"
 #include "cli/show.h"
 #include "cli/show_plan.h"
+#include "cli/table.h"
 
 static const struct option_spec options[] = {
     { "to", "V", "up to version V" },
@@ -15,36 +16,56 @@ static const struct option_spec options[] = {
     { NULL, NULL, NULL },
 };
 
-static void
-print_step(const struct look_step *step)
+/* "transaction, late, 3 statements" */
+static const char *
+manner(const struct look_step *step, struct arena *arena)
 {
-    const struct migration *m = step->entry->migration;
+    bool late = step->entry->state == STATE_LATE;
+    bool partial = step->entry->state == STATE_PARTIAL;
+    const char *text =
+        arena_printf(arena, "%s%s%s", step->mode, late ? ", late" : "",
+                     partial ? ", half done: goes on where it stopped" : "");
 
-    fputs("  ", stdout);
-    complaint_text(stdout, m->up.path);
-    printf("  %s", step->mode);
-    if (step->entry->state == STATE_LATE)
-        fputs(", late", stdout);
-    if (step->entry->state == STATE_PARTIAL)
-        fputs(", half done: goes on where it stopped", stdout);
-    if (m->up.kind == FILE_SQL)
-        printf(", %zu statement%s", step->statements, step->statements == 1 ? "" : "s");
-    fputc('\n', stdout);
-    if (step->notice != NULL)
-        printf("    %s\n", step->notice);
+    if (step->entry->migration->up.kind != FILE_SQL)
+        return text;
+    return arena_printf(arena, "%s, %zu statement%s", text, step->statements,
+                        step->statements == 1 ? "" : "s");
 }
 
 static void
-print_plan(const struct look *look)
+print_steps(const struct look *look, struct arena *arena, FILE *out)
+{
+    struct table table = table_new(arena, 2);
+    size_t count = look->plan.step_count;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct look_step *step = &look->steps[i];
+        const char *cells[] = { arena_printf(arena, "  %s",
+                                             step->entry->migration->up.path),
+                                manner(step, arena) };
+
+        table_add(&table, cells);
+    }
+    for (size_t i = 0; i < count; i++) {
+        table_print_row(&table, i, out);
+        if (look->steps[i].notice == NULL)
+            continue;
+        fputs("    ", out);
+        complaint_text(out, look->steps[i].notice);
+        fputc('\n', out);
+    }
+}
+
+static void
+print_plan(const struct look *look, struct arena *arena, FILE *out)
 {
     if (look->taken_over != NULL)
-        printf("takes over %s\n", look->taken_over);
+        fprintf(out, "takes over %s\n", look->taken_over);
     if (look->plan.step_count == 0)
-        puts("nothing to do");
+        fputs("nothing to do\n", out);
     else
-        printf("%zu to apply:\n", look->plan.step_count);
-    for (size_t i = 0; i < look->plan.step_count; i++)
-        print_step(&look->steps[i]);
+        fprintf(out, "%zu to apply:\n", look->plan.step_count);
+    print_steps(look, arena, out);
 }
 
 int
@@ -63,7 +84,7 @@ show_plan(struct invocation *inv, const struct plan_request *request)
     if (inv->json)
         json_print(stdout, json_plan(&look));
     else
-        print_plan(&look);
+        print_plan(&look, inv->arena, stdout);
     show_problems(inv, &look);
     return invocation_end(inv, refused ? EXIT_REFUSED : EXIT_DONE);
 }

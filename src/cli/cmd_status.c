@@ -1,14 +1,12 @@
 #include <inttypes.h>
-#include <string.h>
 
 #include "base/words.h"
 #include "cli/commands.h"
-#include "cli/complaint.h"
 #include "cli/exit.h"
 #include "cli/json.h"
-#include "cli/output.h"
 #include "cli/settings.h"
 #include "cli/show.h"
+#include "cli/table.h"
 
 #define ASK_EVERY 1000 /* ms, for --wait */
 
@@ -18,84 +16,117 @@ static const struct option_spec options[] = {
     { NULL, NULL, NULL },
 };
 
-static size_t
-widest_version(const struct plan *plan)
-{
-    size_t widest = 0;
-
-    for (size_t i = 0; i < plan->entry_count; i++) {
-        const struct migration *m = plan->entries[i].migration;
-        size_t len = m != NULL ? strlen(m->version_text) : 1;
-
-        widest = len > widest ? len : widest;
-    }
-    return widest;
-}
-
 static void
-print_entry(const struct plan_entry *entry, size_t width)
+add_entry(struct table *table, const struct plan_entry *entry)
 {
     const struct migration *m = entry->migration;
-    char digits[32];
+    const struct applied *a = entry->applied;
+    const char *cells[] = {
+        m != NULL ? m->version_text
+                  : arena_printf(table->arena, "%" PRId64, entry->version),
+        plan_state_word(entry->state),
+        a != NULL ? a->applied_at : NULL,
+        m != NULL ? m->name : a->name,
+    };
 
-    snprintf(digits, sizeof(digits), "%" PRId64, entry->version);
-    printf("%-*s  %-8s  %-20s  ", (int)width, m != NULL ? m->version_text : digits,
-           plan_state_word(entry->state),
-           entry->applied != NULL && entry->applied->applied_at != NULL
-               ? entry->applied->applied_at
-               : "");
-    complaint_text(stdout, m != NULL ? m->name : entry->applied->name);
-    fputc('\n', stdout);
+    table_add(table, cells);
 }
 
 static void
-print_status(const struct look *look)
+print_sum(const struct plan *plan, FILE *out)
 {
-    const struct plan *plan = &look->plan;
-    size_t width = widest_version(plan);
+    if (plan->has_highest)
+        fprintf(out, "highest applied %" PRId64 "; ", plan->highest);
+    else
+        fputs("nothing applied; ", out);
+    fprintf(out, "%zu pending, %zu late\n", plan->pending, plan->late);
+}
+
+static void
+print_status(const struct look *look, struct arena *arena, FILE *out)
+{
+    struct table table = table_new(arena, 4);
 
     show_standby(look);
     if (look->taken_over != NULL)
-        printf("`luamig up` will take over %s\n", look->taken_over);
-    for (size_t i = 0; i < plan->entry_count; i++)
-        print_entry(&plan->entries[i], width);
-    if (plan->has_highest)
-        printf("highest applied %" PRId64 "; ", plan->highest);
-    else
-        fputs("nothing applied; ", stdout);
-    printf("%zu pending, %zu late\n", plan->pending, plan->late);
+        fprintf(out, "`luamig up` will take over %s\n", look->taken_over);
+    for (size_t i = 0; i < look->plan.entry_count; i++)
+        add_entry(&table, &look->plan.entries[i]);
+    table_print(&table, out);
+    print_sum(&look->plan, out);
+}
+
+/* Problems that leave in doubt what the states are worth: `up` would refuse. */
+static bool
+is_doubtful(const struct look *look)
+{
+    for (size_t i = 0; i < look->problems.count; i++) {
+        const struct problem *problem = &look->problems.list[i];
+
+        if (problem->level != PROBLEM_ERROR)
+            continue;
+        if (problem->kind == PROBLEM_WRONG_FOLDER || problem->kind == PROBLEM_TABLE ||
+            problem->kind == PROBLEM_TRACKER || problem->kind == PROBLEM_DUPLICATE ||
+            problem->kind == PROBLEM_MISNAMED)
+            return true;
+    }
+    return false;
 }
 
 static int
 show(struct invocation *inv, const struct look *look, bool check)
 {
+    int status = check && look->plan.pending > 0 ? EXIT_PENDING : EXIT_DONE;
+
     if (inv->json)
         json_print(stdout, json_status(look));
     else
-        print_status(look);
+        print_status(look, inv->arena, stdout);
     show_problems(inv, look);
-    return invocation_end(inv,
-                          check && look->plan.pending > 0 ? EXIT_PENDING : EXIT_DONE);
+    return invocation_end(inv, is_doubtful(look) ? EXIT_REFUSED : status);
 }
 
-/* Until none is pending or the time is up; a server that is away may come back. */
+/* One look that leaves nothing behind; a server that is away may come back. */
 static bool
-wait_until_done(struct invocation *inv, const struct look_request *request, int64_t ms,
-                struct look *look, struct error *err)
+is_to_be_asked_again(struct invocation *inv)
+{
+    struct look_request request = { .depth = LOOK_NAMES, .command = "status" };
+    struct arena arena = { 0 };
+    struct invocation brief = *inv;
+    struct error err = { 0 };
+    struct look look;
+    bool again;
+
+    brief.arena = &arena;
+    if (show_take(&brief, &request, &look, &err))
+        again = look.plan.pending > 0;
+    else
+        again = err.kind == ERROR_CONNECT;
+    arena_release(&arena);
+    return again;
+}
+
+/* Until none is pending or the time is up; what is so then is for the caller to see. */
+static void
+wait_until_done(struct invocation *inv, int64_t ms)
 {
     int64_t until = stop_now() + ms;
-    bool ok;
 
-    for (;;) {
-        ok = show_take(inv, request, look, err);
-        if ((ok && look->plan.pending == 0) || stop_now() >= until ||
-            (!ok && err->kind != ERROR_CONNECT))
-            return ok;
-        stop_poll(inv->stop, NULL, 0, ASK_EVERY);
-        if (stop_cause(inv->stop) != STOP_NONE)
-            return error_set(err, ERROR_SIGNAL, "stopped by %s",
-                             stop_signal_name(stop_signal()));
+    while (stop_now() < until && stop_cause(inv->stop) == STOP_NONE &&
+           is_to_be_asked_again(inv)) {
+        int64_t left = until - stop_now();
+
+        stop_poll(inv->stop, NULL, 0, left < ASK_EVERY ? left : ASK_EVERY);
     }
+}
+
+static bool
+read_wait(const char *text, int64_t *ms, struct error *err)
+{
+    if (words_duration(text, ms))
+        return true;
+    error_set(err, ERROR_USAGE, "--wait: '%s' is no duration", text);
+    return error_hint(err, "Write 500ms, 30s, 5m or 2h.");
 }
 
 static int
@@ -108,13 +139,11 @@ exec(struct invocation *inv)
     struct look look;
     int64_t ms = 0;
 
-    if (wait != NULL && !words_duration(wait, &ms)) {
-        error_set(&err, ERROR_USAGE, "--wait: '%s' is no duration", wait);
-        error_hint(&err, "Write 500ms, 30s, 5m or 2h.");
+    if ((wait != NULL && !read_wait(wait, &ms, &err)) ||
+        !settings_need_database(inv->settings, &err))
         return invocation_fail(inv, &err);
-    }
-    if (!settings_need_database(inv->settings, &err) ||
-        !wait_until_done(inv, &request, ms, &look, &err))
+    wait_until_done(inv, ms);
+    if (!show_take(inv, &request, &look, &err))
         return invocation_fail(inv, &err);
     return show(inv, &look, check);
 }

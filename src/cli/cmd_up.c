@@ -1,7 +1,3 @@
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "cli/json.h"
@@ -24,7 +20,7 @@ static int
 run(struct invocation *inv, const struct plan_request *request)
 {
     struct progress progress = { .out = stderr,
-                                 .terminal = output_is_terminal(stderr),
+                                 .terminal = !inv->json && output_is_terminal(stderr),
                                  .colour = output_colour(inv->color, stderr),
                                  .quiet = inv->quiet,
                                  .verbose = inv->verbose };

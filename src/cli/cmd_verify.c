@@ -20,7 +20,7 @@ exec(struct invocation *inv)
         return invocation_fail(inv, &err);
     errors = problems_count(&look.problems, PROBLEM_ERROR);
     if (inv->json) {
-        json_print(stdout, json_problems(&look.problems));
+        json_print(stdout, json_verify(&look));
     } else {
         show_standby(&look);
         if (errors == 0)

@@ -71,7 +71,7 @@ bool invocation_version(const char *text, const char *what, int64_t *version,
 /* Prints the error on stderr, and, with --json, as a document on stdout; the exit status. */
 int invocation_fail(const struct invocation *inv, const struct error *err);
 
-/* Ends output on stdout: 1 if it could not be written, else status. */
+/* Ends output on stdout: 1 instead of 0 if it could not be written. */
 int invocation_end(const struct invocation *inv, int status);
 
 #endif

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-#define EXCERPT_WIDTH 100 /* columns of a source line that are shown */
+#include "cli/text.h"
+
+#define EXCERPT_WIDTH 100 /* characters of a source line that are shown */
 
 static const char *
 red(bool colour)
@@ -25,77 +27,109 @@ plain(bool colour)
 void
 complaint_text(FILE *out, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
+    text_put(out, text, strlen(text));
+}
 
-        if (c == '\n')
-            fputs("\\n", out);
-        else if (c == '\t')
-            fputs("\\t", out);
-        else if (c < 0x20 || c == 0x7F)
-            fprintf(out, "\\x%02x", c);
-        else
-            fputc(c, out);
+/* The lines behind the first one, indented. */
+static void
+print_more(FILE *out, const char *text)
+{
+    while (*text == '\n') {
+        size_t len = strcspn(++text, "\n");
+
+        if (len > 0)
+            fputs("    ", out);
+        text_put(out, text, len);
+        text += len;
+        if (len > 0)
+            fputc('\n', out);
     }
 }
 
-/* A text that may have several lines: each is indented. */
+/* A text that may have several lines, if there is one. */
 static void
 print_lines(FILE *out, const char *label, const char *text)
 {
+    size_t first = strcspn(text, "\n");
+
     if (text[0] == '\0')
         return;
     fprintf(out, "  %s", label);
-    while (*text != '\0') {
-        size_t len = strcspn(text, "\n");
-        char line[1100];
-
-        snprintf(line, sizeof(line), "%.*s", (int)len, text);
-        complaint_text(out, line);
-        text += len;
-        if (*text == '\n' && *++text != '\0')
-            fputs("\n    ", out);
-    }
+    text_put(out, text, first);
     fputc('\n', out);
+    print_more(out, text + first);
 }
 
-/* Bytes of the first n characters of text. */
-static size_t
-bytes_of(const char *text, size_t n)
+/* What stands behind the first n characters of text. */
+static const char *
+behind(const char *text, size_t n)
 {
-    size_t at = 0;
+    struct text_char c;
 
-    while (n > 0 && text[at] != '\0') {
-        at++;
-        while (((unsigned char)text[at] & 0xC0) == 0x80)
-            at++;
+    while (n > 0 && text_next(&text, &c))
+        n--;
+    return text;
+}
+
+static size_t
+characters(const char *text)
+{
+    struct text_char c;
+    size_t n = 0;
+
+    while (text_next(&text, &c))
+        n++;
+    return n;
+}
+
+/* Prints n characters of a source line as they stand there; returns what is left. */
+static const char *
+print_source(FILE *out, const char *text, size_t n)
+{
+    struct text_char c;
+
+    while (n > 0 && text_next(&text, &c)) {
+        if (c.shown || c.bytes[0] == '\t')
+            fwrite(c.bytes, 1, c.len, out);
+        else
+            fputc('?', out);
         n--;
     }
-    return at;
+    return text;
 }
 
-/* The source line, cut round the column, and a caret below it; tabs stay tabs. */
+/* Below the character of that number; a tab stays a tab, a wide one takes two blanks. */
+static void
+print_caret(FILE *out, const char *text, size_t column)
+{
+    struct text_char c;
+
+    while (--column > 0 && text_next(&text, &c)) {
+        size_t columns = c.shown ? c.columns : 1;
+
+        if (c.bytes[0] == '\t')
+            fputc('\t', out);
+        else
+            fprintf(out, "%*s", (int)columns, "");
+    }
+    fputs("^\n", out);
+}
+
+/* The source line, cut round the column, and a caret below it. */
 static void
 print_excerpt(FILE *out, const struct error_place *place)
 {
-    size_t skip = place->column > EXCERPT_WIDTH ? place->column - EXCERPT_WIDTH / 2 : 0;
-    const char *shown = place->text + bytes_of(place->text, skip);
-    size_t width = bytes_of(shown, EXCERPT_WIDTH), column = place->column - skip;
+    size_t column = place->column > place->skipped ? place->column - place->skipped : 0;
+    size_t skip = column > EXCERPT_WIDTH ? column - EXCERPT_WIDTH / 2 : 0;
+    const char *shown = behind(place->text, skip);
+    bool cut = place->skipped + skip > 0;
 
-    fprintf(out, "  %5zu | %s", place->line, skip > 0 ? "..." : "");
-    for (size_t i = 0; i < width; i++)
-        fputc((unsigned char)shown[i] < 0x20 && shown[i] != '\t' ? ' ' : shown[i], out);
-    fputs(shown[width] != '\0' ? "...\n" : "\n", out);
-    if (place->column == 0)
+    fprintf(out, "  %5zu | %s", place->line, cut ? "..." : "");
+    fputs(*print_source(out, shown, EXCERPT_WIDTH) != '\0' ? "...\n" : "\n", out);
+    if (column == 0 || column > characters(place->text) + 1)
         return;
-    fprintf(out, "        | %s", skip > 0 ? "   " : "");
-    for (size_t i = 0, n = 1; n < column && shown[i] != '\0'; i++) {
-        if (((unsigned char)shown[i] & 0xC0) == 0x80)
-            continue;
-        fputc(shown[i] == '\t' ? '\t' : ' ', out);
-        n++;
-    }
-    fputs("^\n", out);
+    fprintf(out, "        | %s", cut ? "   " : "");
+    print_caret(out, shown, column - skip);
 }
 
 static void
@@ -119,11 +153,14 @@ print_place(FILE *out, const struct error_place *place)
 void
 complaint_error(FILE *out, const struct error *err, bool colour)
 {
+    size_t first = strcspn(err->message, "\n");
+
     fprintf(out, "%serror:%s ", red(colour), plain(colour));
-    complaint_text(out, err->message);
+    text_put(out, err->message, first);
     if (err->sqlstate[0] != '\0')
         fprintf(out, " [%s]", err->sqlstate);
     fputc('\n', out);
+    print_more(out, err->message + first);
     print_place(out, &err->place);
     print_lines(out, "", err->object);
     print_lines(out, "detail: ", err->detail);

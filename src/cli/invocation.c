@@ -53,5 +53,5 @@ int
 invocation_end(const struct invocation *inv, int status)
 {
     (void)inv;
-    return output_flush() ? status : EXIT_INTERNAL;
+    return output_flush() || status != EXIT_DONE ? status : EXIT_INTERNAL;
 }

@@ -1,24 +1,39 @@
 #include "cli/json.h"
 
-#include <string.h>
+#include <stdlib.h>
 #include <sys/time.h>
 #include <time.h>
 
+#include "base/strbuf.h"
 #include "cli/exit.h"
+#include "cli/output.h"
+#include "cli/text.h"
+
+/* With U+FFFD for each byte that is no UTF-8. */
+static json_t *
+repaired(const char *text)
+{
+    struct strbuf safe = { 0 };
+    struct text_char c;
+    json_t *value;
+
+    while (text_next(&text, &c)) {
+        if (c.valid)
+            strbuf_add(&safe, c.bytes, c.len);
+        else
+            strbuf_puts(&safe, "\xEF\xBF\xBD");
+    }
+    value = json_string(strbuf_text(&safe));
+    strbuf_release(&safe);
+    return value;
+}
 
 json_t *
 json_text(const char *text)
 {
     json_t *value = text != NULL ? json_string(text) : json_null();
-    char safe[2048];
-    size_t len = 0;
 
-    if (value != NULL)
-        return value;
-    for (; *text != '\0' && len < sizeof(safe) - 1; text++)
-        safe[len++] = (unsigned char)*text < 0x80 ? *text : '?';
-    safe[len] = '\0';
-    return json_string(safe);
+    return value != NULL ? value : repaired(text);
 }
 
 static void
@@ -45,6 +60,15 @@ set_position(json_t *object, const char *key, size_t number)
 {
     json_object_set_new(object, key,
                         number > 0 ? json_integer((json_int_t)number) : json_null());
+}
+
+/* A number that comes as text; NULL is null. */
+static void
+set_digits(json_t *object, const char *key, const char *digits)
+{
+    json_object_set_new(object, key,
+                        digits != NULL ? json_integer(strtoll(digits, NULL, 10))
+                                       : json_null());
 }
 
 void
@@ -81,10 +105,11 @@ json_error(const struct error *err)
     return document;
 }
 
+static const char *const levels[] = { "note", "warning", "error" };
+
 static json_t *
 problem_object(const struct problem *problem)
 {
-    static const char *const levels[] = { "note", "warning", "error" };
     json_t *object = json_object();
 
     set_text(object, "kind", problem_kind_word(problem->kind));
@@ -95,6 +120,7 @@ problem_object(const struct problem *problem)
     set_optional(object, "name", problem->name);
     set_optional(object, "file", problem->file);
     set_position(object, "line", problem->line);
+    set_position(object, "column", problem->column);
     set_text(object, "message", problem->message);
     set_optional(object, "hint", problem->hint);
     return object;
@@ -110,15 +136,6 @@ problem_array(const struct problems *problems)
     return array;
 }
 
-json_t *
-json_problems(const struct problems *problems)
-{
-    json_t *document = json_object();
-
-    json_object_set_new(document, "problems", problem_array(problems));
-    return document;
-}
-
 static json_t *
 database_object(const struct look *look)
 {
@@ -130,15 +147,25 @@ database_object(const struct look *look)
     return object;
 }
 
+static int
+compare_step(const void *version, const void *step)
+{
+    int64_t a = *(const int64_t *)version;
+    int64_t b = ((const struct look_step *)step)->entry->version;
+
+    return (a > b) - (a < b);
+}
+
 /* The mode is known of what is to be run; of applied files no contents are read. */
 static const char *
 mode_of(const struct look *look, const struct plan_entry *entry)
 {
-    for (size_t i = 0; look->steps != NULL && i < look->plan.step_count; i++) {
-        if (look->steps[i].entry == entry)
-            return look->steps[i].mode;
-    }
-    return NULL;
+    const struct look_step *step = NULL;
+
+    if (look->steps != NULL)
+        step = bsearch(&entry->version, look->steps, look->plan.step_count,
+                       sizeof(*look->steps), compare_step);
+    return step != NULL ? step->mode : NULL;
 }
 
 static const char *
@@ -148,7 +175,7 @@ entry_name(const struct plan_entry *entry)
 }
 
 static json_t *
-entry_object(const struct look *look, const struct plan_entry *entry)
+entry_object(const struct plan_entry *entry, const char *mode)
 {
     const struct migration *m = entry->migration;
     const struct applied *a = entry->applied;
@@ -164,7 +191,7 @@ entry_object(const struct look *look, const struct plan_entry *entry)
     set_text(object, "checksum", a != NULL ? a->checksum : NULL);
     set_text(object, "file", m != NULL ? m->up.path : NULL);
     set_text(object, "environment", NULL);
-    set_text(object, "mode", mode_of(look, entry));
+    set_text(object, "mode", mode);
     return object;
 }
 
@@ -189,13 +216,17 @@ json_status(const struct look *look)
 {
     json_t *document = json_object(), *migrations = json_array();
 
-    for (size_t i = 0; i < look->plan.entry_count; i++)
-        json_array_append_new(migrations, entry_object(look, &look->plan.entries[i]));
+    for (size_t i = 0; i < look->plan.entry_count; i++) {
+        const struct plan_entry *entry = &look->plan.entries[i];
+
+        json_array_append_new(migrations, entry_object(entry, mode_of(look, entry)));
+    }
     json_object_set_new(document, "database", database_object(look));
     set_text(document, "table", look->table);
     json_object_set_new(document, "migrations", migrations);
     json_object_set_new(document, "counts", counts_object(&look->plan));
     json_object_set_new(document, "problems", problem_array(&look->problems));
+    set_text(document, "standby_until", look->standby_until);
     return document;
 }
 
@@ -205,7 +236,7 @@ json_plan(const struct look *look)
     json_t *document = json_object(), *steps = json_array();
 
     for (size_t i = 0; i < look->plan.step_count; i++) {
-        json_t *step = entry_object(look, look->plan.steps[i]);
+        json_t *step = entry_object(look->plan.steps[i], look->steps[i].mode);
 
         set_number(step, "statements", (int64_t)look->steps[i].statements);
         set_optional(step, "notice", look->steps[i].notice);
@@ -213,6 +244,16 @@ json_plan(const struct look *look)
     }
     json_object_set_new(document, "steps", steps);
     json_object_set_new(document, "problems", problem_array(&look->problems));
+    return document;
+}
+
+json_t *
+json_verify(const struct look *look)
+{
+    json_t *document = json_object();
+
+    json_object_set_new(document, "problems", problem_array(&look->problems));
+    set_text(document, "standby_until", look->standby_until);
     return document;
 }
 
@@ -224,7 +265,6 @@ attempt_object(const struct attempt *a)
     } fields[] = {
         { "run", a->run },
         { "action", a->action },
-        { "version", a->version },
         { "name", a->name },
         { "who", a->who },
         { "host", a->host },
@@ -234,13 +274,14 @@ attempt_object(const struct attempt *a)
         { "outcome", a->outcome },
         { "sqlstate", a->sqlstate },
         { "message", a->message },
-        { "statement", a->statement },
         { "checksum", a->checksum },
     };
     json_t *object = json_object();
 
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
         set_text(object, fields[i].key, fields[i].text);
+    set_digits(object, "version", a->version);
+    set_digits(object, "statement", a->statement);
     return object;
 }
 
@@ -327,8 +368,13 @@ set_details(json_t *object, const struct event *e)
         set_number(object, "elapsed_ms", e->elapsed);
     if (e->text != NULL)
         set_text(object, "text", e->text);
-    if (e->problem != NULL)
+    if (e->kind == EVENT_NOTICE)
+        set_text(object, "level", levels[e->level]);
+    if (e->problem != NULL) {
+        set_text(object, "level", levels[e->problem->level]);
+        set_text(object, "text", e->problem->message);
         json_object_set_new(object, "problem", problem_object(e->problem));
+    }
     if (e->error != NULL)
         json_object_set_new(object, "error", error_object(e->error));
 }
@@ -347,7 +393,7 @@ notify(void *ctx, const struct event *e)
         set_summary(object, e);
     set_details(object, e);
     json_print(lines->out, object);
-    fflush(lines->out);
+    output_push(lines->out);
     observer_notify(lines->next, e);
 }
 

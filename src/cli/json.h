@@ -26,7 +26,7 @@ json_t *json_error(const struct error *err);
 
 json_t *json_status(const struct look *look);
 json_t *json_plan(const struct look *look);
-json_t *json_problems(const struct problems *problems);
+json_t *json_verify(const struct look *look);
 json_t *json_history(const struct attempt *attempts, size_t count);
 
 /* A string, or null for NULL; invalid UTF-8 is replaced. */

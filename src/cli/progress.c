@@ -3,8 +3,12 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/stop.h"
+#include "base/strbuf.h"
 #include "base/words.h"
 #include "cli/complaint.h"
+#include "cli/output.h"
+#include "cli/text.h"
 
 #define LIVE_AFTER 2000 /* ms on a terminal */
 
@@ -14,6 +18,18 @@ clear_live(struct progress *p)
     if (p->live)
         fputs("\r\033[K", p->out);
     p->live = false;
+}
+
+/* A line that stays until the next one; what does not fit is cut, for it cannot wrap. */
+static void
+show_live(struct progress *p, const char *text)
+{
+    size_t fits = text_fit(text, output_columns(p->out) - 1);
+
+    clear_live(p);
+    text_put(p->out, text, fits);
+    fflush(p->out);
+    p->live = true;
 }
 
 static void
@@ -35,6 +51,8 @@ colour(const struct progress *p, const char *sequence)
 static void
 on_started(struct progress *p, const struct event *e)
 {
+    struct strbuf text = { 0 };
+
     p->next_line = 10000;
     p->waiting[0] = '\0';
     if (e->text != NULL && !p->quiet) {
@@ -44,11 +62,10 @@ on_started(struct progress *p, const struct event *e)
     }
     if (!p->terminal || p->quiet)
         return;
-    fprintf(p->out, "[%zu/%zu] ", e->step, e->steps);
-    print_name(p, e->migration);
-    fputs(" ...", p->out);
-    fflush(p->out);
-    p->live = true;
+    strbuf_printf(&text, "[%zu/%zu] %s_%s ...", e->step, e->steps,
+                  e->migration->version_text, e->migration->name);
+    show_live(p, strbuf_text(&text));
+    strbuf_release(&text);
 }
 
 static void
@@ -93,45 +110,46 @@ next_due(int64_t elapsed)
 
 /* "0042_big_index: statement 2 of 3 for 4m00s, building index 41 %" */
 static void
-print_progress(struct progress *p, const struct event *e)
+describe_progress(const struct event *e, struct strbuf *text)
 {
     char took[32];
 
-    print_name(p, e->migration);
-    fputs(": ", p->out);
+    strbuf_printf(text, "%s_%s: ", e->migration->version_text, e->migration->name);
     if (e->statement > 0 && e->statement <= e->statements)
-        fprintf(p->out, "statement %zu of %zu ", e->statement, e->statements);
-    fprintf(p->out, "for %s", words_elapsed(e->elapsed, took, sizeof(took)));
-    if (e->text != NULL && e->text[0] != '\0') {
-        fputs(", ", p->out);
-        complaint_text(p->out, e->text);
-    }
+        strbuf_printf(text, "statement %zu of %zu ", e->statement, e->statements);
+    strbuf_printf(text, "for %s", words_elapsed(e->elapsed, took, sizeof(took)));
+    if (e->text != NULL && e->text[0] != '\0')
+        strbuf_printf(text, ", %s", e->text);
 }
 
 static void
 on_progress(struct progress *p, const struct event *e)
 {
+    struct strbuf text = { 0 };
+
     if (p->quiet)
         return;
+    describe_progress(e, &text);
     if (p->terminal && e->elapsed >= LIVE_AFTER) {
-        clear_live(p);
-        print_progress(p, e);
-        fflush(p->out);
-        p->live = true;
+        show_live(p, strbuf_text(&text));
     } else if (!p->terminal && e->elapsed >= p->next_line) {
-        print_progress(p, e);
+        complaint_text(p->out, strbuf_text(&text));
         fputc('\n', p->out);
         p->next_line = next_due(e->elapsed);
     }
+    strbuf_release(&text);
 }
 
-/* The same thing is said again only where it comes anew every few seconds: a log. */
+/* At once, and when something else is to be said; the same thing once a minute. */
 static void
 on_waiting(struct progress *p, const struct event *e)
 {
-    clear_live(p);
-    if (strcmp(p->waiting, e->text) == 0)
+    int64_t now = stop_now();
+
+    if (p->quiet || (strcmp(p->waiting, e->text) == 0 && now < p->say_again))
         return;
+    clear_live(p);
+    p->say_again = now + 60000;
     error_text(p->waiting, sizeof(p->waiting), e->text);
     fputs("waiting for ", p->out);
     complaint_text(p->out, e->text);
@@ -157,6 +175,17 @@ on_notice(struct progress *p, const struct event *e)
 }
 
 static void
+on_lock_acquired(struct progress *p, const struct event *e)
+{
+    char took[32];
+
+    p->waiting[0] = '\0';
+    if (p->verbose && !p->quiet)
+        fprintf(p->out, "lock acquired after %s\n",
+                words_elapsed(e->elapsed, took, sizeof(took)));
+}
+
+static void
 on_problem(struct progress *p, const struct event *e)
 {
     clear_live(p);
@@ -164,16 +193,34 @@ on_problem(struct progress *p, const struct event *e)
         complaint_problem(p->out, e->problem, p->colour);
 }
 
+/* What became of the migration that failed. */
+static void
+print_fate(struct progress *p, const struct event *e)
+{
+    if (p->failed[0] == '\0')
+        return;
+    if (!p->failed_keeps && e->error->kind == ERROR_CONNECT)
+        fputs("whether ", p->out);
+    if (p->failed_keeps)
+        fputs("what was done of ", p->out);
+    complaint_text(p->out, p->failed);
+    if (p->failed_keeps)
+        fputs(" is recorded, `up` goes on behind it; ", p->out);
+    else if (e->error->kind == ERROR_CONNECT)
+        fputs(" was committed is told by its row; ", p->out);
+    else
+        fputs(" was rolled back; ", p->out);
+}
+
 /* What stays and what to do; it claims no more than is so. */
 static void
 print_consequence(struct progress *p, const struct event *e)
 {
     const struct run_summary *s = e->summary;
-    size_t all = s->applied + s->pending;
 
     switch (s->outcome) {
     case OUTCOME_DONE: return;
-    case OUTCOME_REFUSED: fputs("  nothing was changed\n", p->out); return;
+    case OUTCOME_REFUSED: fputs("  no migration was applied\n", p->out); return;
     case OUTCOME_NOT_RESTORED:
         fputs("  something is left that luamig cannot decide; see the error above\n",
               p->out);
@@ -182,14 +229,16 @@ print_consequence(struct progress *p, const struct event *e)
     case OUTCOME_TIMEOUT:
     case OUTCOME_SIGNAL: break;
     }
+    if (s->applied + s->pending == 0)
+        return;
     fputs("  ", p->out);
-    if (p->failed[0] != '\0' && p->failed_keeps)
-        fprintf(p->out, "what was done of %s is recorded, `up` goes on behind it; ",
-                p->failed);
-    else if (p->failed[0] != '\0' && e->error->kind != ERROR_CONNECT)
-        fprintf(p->out, "%s was rolled back; ", p->failed);
-    fprintf(p->out, "%zu of %zu pending were applied; run `luamig up` again%s\n",
-            s->applied, all, s->outcome == OUTCOME_FAILED ? " after the fix" : "");
+    print_fate(p, e);
+    fprintf(p->out, "%zu of %zu pending were applied", s->applied,
+            s->applied + s->pending);
+    if (s->pending > 0)
+        fprintf(p->out, "; run `luamig up` again%s",
+                s->outcome == OUTCOME_FAILED ? " after the fix" : "");
+    fputc('\n', p->out);
 }
 
 static void
@@ -205,10 +254,10 @@ on_finished(struct progress *p, const struct event *e)
     }
     if (s->target[0] == '\0')
         return;
-    fprintf(p->out, "luamig: %s: ", s->target);
-    if (s->nothing_to_do)
-        fputs("up to date, ", p->out);
-    fprintf(p->out, "%zu applied, %zu pending, %s\n", s->applied, s->pending,
+    fputs("luamig: ", p->out);
+    complaint_text(p->out, s->target);
+    fprintf(p->out, ": %s%zu applied, %zu pending, %s\n",
+            s->nothing_to_do ? "up to date, " : "", s->applied, s->pending,
             words_elapsed(s->elapsed, took, sizeof(took)));
     fflush(p->out);
 }
@@ -221,7 +270,7 @@ notify(void *ctx, const struct event *e)
     switch (e->kind) {
     case EVENT_RUN_STARTED: break;
     case EVENT_WAITING: on_waiting(p, e); break;
-    case EVENT_LOCK_ACQUIRED: p->waiting[0] = '\0'; break;
+    case EVENT_LOCK_ACQUIRED: on_lock_acquired(p, e); break;
     case EVENT_MIGRATION_STARTED: on_started(p, e); break;
     case EVENT_MIGRATION_APPLIED: on_applied(p, e); break;
     case EVENT_MIGRATION_FAILED: on_failed(p, e); break;

@@ -17,7 +17,7 @@ show_take(struct invocation *inv, const struct look_request *request, struct loo
 void
 show_problems(const struct invocation *inv, const struct look *look)
 {
-    fflush(stdout);
+    output_push(stdout);
     for (size_t i = 0; i < look->problems.count; i++) {
         if (!inv->quiet || look->problems.list[i].level != PROBLEM_NOTE)
             complaint_problem(stderr, &look->problems.list[i],

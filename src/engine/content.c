@@ -16,8 +16,9 @@ in_file(struct error *err, const char *path, const struct fs_text *text)
 
             at = next != NULL ? next + 1 : end;
         }
-        sqlscan_line_text(text->bytes, text->size, (size_t)(at - text->bytes),
-                          err->place.text, sizeof(err->place.text));
+        err->place.skipped =
+            sqlscan_line_text(text->bytes, text->size, (size_t)(at - text->bytes),
+                              err->place.text, sizeof(err->place.text));
     }
     error_text(err->place.file, sizeof(err->place.file), path);
     err->kind = ERROR_PLAN;
@@ -136,7 +137,8 @@ content_place(const struct content *content, size_t statement, bool bytes,
         at = nth_body_line(text, at, end, err->body_line);
     at = at < content->up.size ? at : content->up.size;
     sqlscan_line(text, content->up.size, at, &place->line, &column);
-    sqlscan_line_text(text, content->up.size, at, place->text, sizeof(place->text));
+    place->skipped =
+        sqlscan_line_text(text, content->up.size, at, place->text, sizeof(place->text));
     place->column = err->position > 0 ? column : 0;
     place->statement = statement;
     place->statements = content->sql.count;

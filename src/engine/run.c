@@ -54,6 +54,19 @@ connect_work(struct run *run)
     return error_hint(run->err, "Run luamig against the primary.");
 }
 
+static void
+tell_empty(struct run *run)
+{
+    char text[600];
+
+    if (run->survey.source.count > 0 || run->survey.set.count > 0)
+        return;
+    snprintf(text, sizeof(text), "no migrations in '%s'", run->survey.source.dir);
+    migrator_notify(&run->m, (struct event){ .kind = EVENT_NOTICE,
+                                             .level = PROBLEM_NOTE,
+                                             .text = text });
+}
+
 /* Names and record alone: is there anything to do? */
 static bool
 quick_look(struct run *run, bool *nothing)
@@ -66,6 +79,8 @@ quick_look(struct run *run, bool *nothing)
         return false;
     run->summary->pending = survey->plan.pending;
     *nothing = survey->plan.step_count == 0;
+    if (*nothing)
+        tell_empty(run);
     if (*nothing || problems_count(&survey->problems, PROBLEM_ERROR) > 0)
         return tell_and_check(run);
     return true;

@@ -73,5 +73,5 @@ problems_error(const struct problems *problems, struct error *err)
         if (problems->list[i].level == PROBLEM_ERROR)
             return from_one(&problems->list[i], err);
     }
-    return error_set(err, ERROR_PLAN, "%zu problems; nothing was changed", count);
+    return error_set(err, ERROR_PLAN, "%zu problems", count);
 }

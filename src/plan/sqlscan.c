@@ -268,11 +268,30 @@ sqlscan_line(const char *text, size_t size, size_t offset, size_t *line, size_t 
         --*column;
 }
 
-void
+static bool
+is_continuation(char c)
+{
+    return ((unsigned char)c & 0xC0) == 0x80;
+}
+
+/* Where to begin with a line that is longer than room: half of it before the byte. */
+static size_t
+window_start(const char *text, size_t start, size_t offset, size_t room)
+{
+    if (offset - start <= room / 2)
+        return start;
+    start = offset - room / 2;
+    while (start < offset && is_continuation(text[start]))
+        start++;
+    return start;
+}
+
+size_t
 sqlscan_line_text(const char *text, size_t size, size_t offset, char *dst,
                   size_t dst_size)
 {
-    size_t start = offset < size ? offset : size, end = start;
+    size_t start = offset < size ? offset : size, end = start, at = start, skipped = 0;
+    size_t from;
 
     while (start > 0 && text[start - 1] != '\n')
         start--;
@@ -282,6 +301,16 @@ sqlscan_line_text(const char *text, size_t size, size_t offset, char *dst,
         start = strlen(BOM);
     if (end < start)
         end = start;
-    snprintf(dst, dst_size, "%.*s",
-             end - start < dst_size ? (int)(end - start) : (int)dst_size, text + start);
+    from = end - start < dst_size || at < start
+               ? start
+               : window_start(text, start, at, dst_size - 1);
+    for (size_t i = start; i < from; i++)
+        skipped += !is_continuation(text[i]);
+    if (end - from >= dst_size) {
+        end = from + dst_size - 1;
+        while (end > from && is_continuation(text[end]))
+            end--;
+    }
+    snprintf(dst, dst_size, "%.*s", (int)(end - from), text + from);
+    return skipped;
 }

@@ -34,8 +34,11 @@ bool sqlscan_split(const char *text, size_t size, struct arena *arena,
 void sqlscan_line(const char *text, size_t size, size_t offset, size_t *line,
                   size_t *column);
 
-/* Copies the line that holds the byte, without its end, cut to fit. */
-void sqlscan_line_text(const char *text, size_t size, size_t offset, char *dst,
-                       size_t dst_size);
+/*
+ * Copies the line that holds the byte, without its end. Of a line that does not fit, what
+ * stands round the byte; returns how many characters before it were left out.
+ */
+size_t sqlscan_line_text(const char *text, size_t size, size_t offset, char *dst,
+                         size_t dst_size);
 
 #endif
