@@ -17,8 +17,11 @@ void
 items_add(struct items *items, enum item_mark mark, const char *sql,
           const struct pg_params *params)
 {
-    add(items, (struct pipeline_item){
-                   .sql = sql, .length = strlen(sql), .params = params, .mark = mark });
+    add(items, (struct pipeline_item){ .sql = sql,
+                                       .length = strlen(sql),
+                                       .params = params,
+                                       .mark = mark,
+                                       .flush = mark == ITEM_ROW });
 }
 
 void
@@ -29,6 +32,7 @@ items_add_statement(struct items *items, const struct sql_file *file, size_t n)
     add(items, (struct pipeline_item){ .sql = file->text + s->offset,
                                        .length = s->length,
                                        .statement = n,
+                                       .flush = true,
                                        .copy_data = s->copy_data,
                                        .copy_length = s->copy_length });
 }

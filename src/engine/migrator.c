@@ -23,6 +23,7 @@ migrator_init(struct migrator *m, const char *command, const struct settings *se
     };
     digest_random_hex(m->run, 8);
     m->key = lock_key(&settings->table);
+    m->fence = lock_fence(&settings->table, m->run);
     m->server = (struct server){
         .settings = settings,
         .run = m->run,
@@ -85,8 +86,7 @@ struct guard
 migrator_guard(struct migrator *m, enum guard_row row, int64_t version)
 {
     return (struct guard){ .has_lock = m->settings->lock == LOCK_ADVISORY,
-                           .key = m->key,
-                           .lock_pid = m->server.lock.pid,
+                           .fence = m->fence,
                            .row = row,
                            .table = migrator_table(m, ""),
                            .version = version };

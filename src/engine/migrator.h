@@ -31,7 +31,7 @@ struct migrator {
     struct server server;
     struct log notices;
     struct applied_table table; /* as it was found */
-    uint64_t key;               /* of the run lock */
+    uint64_t key, fence;        /* of the run lock, pg/lock */
     struct activity activity;
 };
 

@@ -101,7 +101,7 @@ take_lock(struct run *run)
         return true;
     }
     stop_limit(m->stop, LIMIT_LOCK_WAIT, settings->lock_wait);
-    if (!lock_acquire(&m->server, m->key, run->err))
+    if (!lock_acquire(&m->server, m->key, m->fence, run->err))
         return false;
     run->locked = true;
     stop_limit(m->stop, LIMIT_LOCK_WAIT, 0);
@@ -316,7 +316,7 @@ run_up(const struct settings *settings, const struct plan_request *request,
     migrator_grace(&run.m, &grace, 2000);
     migrator_flush_notices(&run.m, NULL);
     if (run.locked)
-        lock_release(&run.m.server, run.m.key);
+        lock_release(&run.m.server);
     summary->elapsed = stop_now() - began;
     summary->signal = summary->outcome == OUTCOME_SIGNAL ? stop_signal() : 0;
     migrator_notify(&run.m, (struct event){ .kind = EVENT_RUN_FINISHED,

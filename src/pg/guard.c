@@ -4,20 +4,13 @@
 
 #include "pg/exec.h"
 
-/* classid and objid are the two halves of the key; objsubid 1 says that it is one int8. */
 static const char *
 lock_condition(const struct guard *guard, struct arena *arena)
 {
     return arena_printf(arena,
-                        "EXISTS (SELECT 1 FROM pg_catalog.pg_locks l"
-                        " WHERE l.locktype = 'advisory'"
-                        " AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d"
-                        " WHERE d.datname = pg_catalog.current_database())"
-                        " AND l.classid = %" PRIu32 "::pg_catalog.oid"
-                        " AND l.objid = %" PRIu32 "::pg_catalog.oid"
-                        " AND l.objsubid = 1 AND l.pid = %d AND l.granted)",
-                        (uint32_t)(guard->key >> 32), (uint32_t)guard->key,
-                        guard->lock_pid);
+                        "NOT pg_catalog.pg_try_advisory_xact_lock_shared("
+                        "(%" PRId64 ")::pg_catalog.int8)",
+                        (int64_t)guard->fence);
 }
 
 /* After a stray COMMIT the row is there, but of another transaction. */

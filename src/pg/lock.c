@@ -25,22 +25,32 @@ lock_key(const struct table_name *table)
     return key;
 }
 
-static void
-key_text(uint64_t key, char *dst, size_t size)
+uint64_t
+lock_fence(const struct table_name *table, const char *run)
 {
-    snprintf(dst, size, "%" PRId64, (int64_t)key);
+    struct arena arena = { 0 };
+    uint64_t key =
+        digest_fnv1a(arena_printf(&arena, "%s.%s:%s", table->schema, table->name, run));
+
+    arena_release(&arena);
+    return key;
 }
 
 static bool
-try_lock(struct session *session, uint64_t key, bool *had, struct error *err)
+try_lock(struct session *session, uint64_t key, uint64_t fence, bool *had,
+         struct error *err)
 {
-    char text[32];
+    char first[32], second[32];
     PGresult *res;
 
-    key_text(key, text, sizeof(text));
+    snprintf(first, sizeof(first), "%" PRId64, (int64_t)key);
+    snprintf(second, sizeof(second), "%" PRId64, (int64_t)fence);
     if (!exec_query(session,
-                    "SELECT pg_catalog.pg_try_advisory_lock($1::pg_catalog.int8)",
-                    PG_PARAMS(text), &res, err))
+                    "SELECT CASE WHEN pg_catalog.pg_try_advisory_lock("
+                    "$1::pg_catalog.int8)"
+                    " THEN pg_catalog.pg_try_advisory_lock($2::pg_catalog.int8)"
+                    " ELSE false END",
+                    PG_PARAMS(first, second), &res, err))
         return false;
     *had = PQgetvalue(res, 0, 0)[0] == 't';
     PQclear(res);
@@ -75,7 +85,7 @@ next_pause(int64_t pause)
 }
 
 bool
-lock_acquire(struct server *server, uint64_t key, struct error *err)
+lock_acquire(struct server *server, uint64_t key, uint64_t fence, struct error *err)
 {
     int64_t pause = FIRST_PAUSE, said = 0;
     bool had = false;
@@ -85,7 +95,7 @@ lock_acquire(struct server *server, uint64_t key, struct error *err)
     for (;;) {
         enum stop_cause cause;
 
-        if (!try_lock(&server->lock, key, &had, err))
+        if (!try_lock(&server->lock, key, fence, &had, err))
             return false;
         server->pinged = stop_now();
         if (had)
@@ -102,17 +112,13 @@ lock_acquire(struct server *server, uint64_t key, struct error *err)
 }
 
 void
-lock_release(struct server *server, uint64_t key)
+lock_release(struct server *server)
 {
     struct error err = { 0 };
-    char text[32];
 
     if (server->lock.conn != NULL && server->lock_lost == NULL &&
-        PQtransactionStatus(server->lock.conn) == PQTRANS_IDLE) {
-        key_text(key, text, sizeof(text));
-        exec_command(&server->lock,
-                     "SELECT pg_catalog.pg_advisory_unlock($1::pg_catalog.int8)",
-                     PG_PARAMS(text), &err);
-    }
+        PQtransactionStatus(server->lock.conn) == PQTRANS_IDLE)
+        exec_command(&server->lock, "SELECT pg_catalog.pg_advisory_unlock_all()", NULL,
+                     &err);
     session_close(&server->lock);
 }

@@ -17,13 +17,16 @@
 /* FNV-1a-64 of "schema.table", folded. */
 uint64_t lock_key(const struct table_name *table);
 
+/* The key of the fence that the holder takes too and nobody else knows (pg/guard). */
+uint64_t lock_fence(const struct table_name *table, const char *run);
+
 /*
  * Takes the lock, waiting for as long as server->stop allows; names the holder through
  * server->patience, at once and then every 5 s. ERROR_LOCK when lock_wait has passed.
  */
-bool lock_acquire(struct server *server, uint64_t key, struct error *err);
+bool lock_acquire(struct server *server, uint64_t key, uint64_t fence, struct error *err);
 
 /* Gives it back and ends its connection. */
-void lock_release(struct server *server, uint64_t key);
+void lock_release(struct server *server);
 
 #endif

@@ -8,6 +8,7 @@
 #define WINDOW       256  /* statements on their way; more than FLUSH_STRIDE */
 #define FEW          1000 /* lists up to this long flush after every statement */
 #define FLUSH_STRIDE 100
+#define LARGE        8192 /* bytes of a statement */
 
 struct run {
     struct pipeline *pipeline;
@@ -50,7 +51,9 @@ fail(struct run *run, const PGresult *res)
 static bool
 wants_flush(const struct pipeline *pipeline, size_t item)
 {
-    return pipeline->count <= FEW || item % FLUSH_STRIDE == FLUSH_STRIDE - 1;
+    if (item % FLUSH_STRIDE == FLUSH_STRIDE - 1)
+        return true;
+    return pipeline->count <= FEW && pipeline->items[item].flush;
 }
 
 static bool
@@ -74,8 +77,8 @@ send_some(struct run *run)
             return false;
         if (wants_flush(p, p->sent) && PQsendFlushRequest(run->conn) != 1)
             return false;
-        p->sent++;
-        if (!flush_output(run))
+        /* Small ones go out together; libpq sends by itself from 8 KB on. */
+        if (p->items[p->sent++].length > LARGE && !flush_output(run))
             return false;
     }
     if (!run->sync_sent && (run->failed || p->sent == p->count)) {

@@ -20,6 +20,7 @@ struct pipeline_item {
     const struct pg_params *params; /* or NULL */
     size_t statement;               /* the file's statement, 1-based; 0: luamig's own */
     int mark;                       /* the caller's: which of its own statements */
+    bool flush;                     /* its answer is wanted at once */
     const char *copy_data;          /* for COPY ... FROM STDIN; NULL: none */
     size_t copy_length;
 };
