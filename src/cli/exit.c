@@ -6,7 +6,6 @@ int
 exit_status_refused(const struct error *err)
 {
     switch (err->kind) {
-    case ERROR_NONE: return EXIT_DONE;
     case ERROR_USAGE: return EXIT_USAGE;
     case ERROR_PLAN: return EXIT_REFUSED;
     case ERROR_CONNECT: return EXIT_CONNECT;
@@ -15,6 +14,7 @@ exit_status_refused(const struct error *err)
     case ERROR_SCRIPT: return EXIT_FAILED;
     case ERROR_TIMEOUT: return EXIT_TIME_LIMIT;
     case ERROR_SIGNAL: return EXIT_SIGNALLED + stop_signal();
+    case ERROR_NONE:
     case ERROR_INTERNAL: return EXIT_INTERNAL;
     }
     return EXIT_INTERNAL;
