@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "cli/text.h"
+#include "plan/sqlscan.h"
 #include "tests/render.h"
 #include "tests/test.h"
 
@@ -112,18 +114,20 @@ static void
 assert_caret_below_x(const struct error *err)
 {
     struct render render;
-    const char *x, *caret;
+    char *x, *caret, *line;
 
     complaint_error(render_begin(&render), err, false);
-    x = strchr(render_text(&render), 'X');
+    fflush(render.out);
+    line = strstr(render.text, "12 |");
+    assert_non_null(line);
+    x = strchr(line, 'X');
     assert_non_null(x);
     caret = strchr(x, '^');
     assert_non_null(caret);
-    while (x[-1] != '\n') {
-        x--;
-        caret--;
-    }
-    assert_int_equal(caret[-1], '\n');
+    *x = '\0';
+    *caret = '\0';
+    assert_int_equal(text_columns(strrchr(render.text, '\n') + 1),
+                     text_columns(strchr(x + 1, '\n') + 1));
     render_end(&render);
 }
 
@@ -152,6 +156,26 @@ what_was_left_out_of_a_line_counts(void **state)
                        "  m/1_a.up.sql:12:1005\n"
                        "     12 | ...abc X def\n"
                        "        |        ^\n");
+}
+
+static void
+of_a_line_that_is_too_long_to_keep_the_part_round_the_fault_is_kept(void **state)
+{
+    char line[3001], kept[64];
+    struct error err;
+
+    (void)state;
+    for (size_t i = 0; i < 1500; i++)
+        memcpy(line + 2 * i, "\xC3\xA9", 2);
+    line[2000] = 'X';
+    line[2001] = '.';
+    line[3000] = '\0';
+    assert_int_equal(sqlscan_line_text(line, 3000, 2000, kept, sizeof(kept)), 985);
+    assert_ptr_equal(strchr(kept, 'X'), kept + 30);
+    assert_true(strlen(kept) <= 63);
+    err = at_column(kept, 1001);
+    err.place.skipped = 985;
+    assert_caret_below_x(&err);
 }
 
 static void
@@ -219,6 +243,8 @@ main(void)
         cmocka_unit_test(the_caret_may_stand_behind_the_line_but_not_further),
         cmocka_unit_test(a_long_line_is_cut_round_the_column),
         cmocka_unit_test(what_was_left_out_of_a_line_counts),
+        cmocka_unit_test(
+            of_a_line_that_is_too_long_to_keep_the_part_round_the_fault_is_kept),
         cmocka_unit_test(nothing_from_outside_reaches_the_terminal_as_a_command),
         cmocka_unit_test(a_message_of_several_lines_is_indented),
         cmocka_unit_test(a_problem_shows_its_level_file_and_hint),

@@ -230,7 +230,7 @@ describe("output", function()
         local command = ("cd %s && env -i PATH=\"$PATH\" LUAMIG_DATABASE=%s sh -c '%s status 2>err | head -1;"
             .. " cat err'"):format(support.quote(s.dir), support.quote(s.url), support.binary)
         local pipe = io.popen(command)
-        assert.equal("1   pending                         x\n", pipe:read("a"))
+        assert.equal("1   pending  x\n", pipe:read("a"))
         pipe:close()
     end)
 
