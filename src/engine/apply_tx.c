@@ -51,6 +51,8 @@ on_result(void *ctx, size_t index, const PGresult *res, struct error *err)
         return error_hint(err, "Look at what the statements before it left in the "
                                "database; it ended luamig's transaction.");
     }
+    if (item->mark == ITEM_ROW)
+        a->m->activity.statement = 1;
     if (item->mark == ITEM_COMMIT && strcmp(tag, "COMMIT") != 0)
         return error_set(err, ERROR_SQL,
                          "rolled back: a statement of the migration had failed");
