@@ -165,12 +165,21 @@ stop_cause(const struct stop *stop)
 
     if (stop->signals && blocked && came == 0)
         ppoll(NULL, 0, &zero, &let_in);
+    return stop_known(stop);
+}
+
+enum stop_cause
+stop_known(const struct stop *stop)
+{
     if (stop->signals && came != 0)
         return STOP_SIGNAL;
     return passed(stop, stop_now());
 }
 
-/* How long ppoll may wait: ms, or less if a limit passes before; negative: for ever. */
+/*
+ * How long ppoll may wait: ms, or less if a limit passes before; negative: for ever. One
+ * that has passed is known by now and no reason to hurry.
+ */
 static int64_t
 longest_wait(const struct stop *stop, int64_t ms)
 {
@@ -179,7 +188,9 @@ longest_wait(const struct stop *stop, int64_t ms)
     for (int i = 0; i < LIMIT_COUNT; i++) {
         int64_t left = stop->clocks[i].deadline - now;
 
-        if (stop->clocks[i].deadline != 0 && (ms < 0 || left < ms))
+        if (stop->clocks[i].deadline == 0 || (left <= 0 && ms >= 0))
+            continue;
+        if (ms < 0 || left < ms)
             ms = left > 0 ? left : 0;
     }
     return ms;

@@ -55,6 +55,9 @@ void stop_resume(struct stop *stop, enum stop_limit limit);
 /* Why to stop, or STOP_NONE. Never blocks; lets a pending signal in. */
 enum stop_cause stop_cause(const struct stop *stop);
 
+/* The same of what is known: a pending signal is let in by the next stop_poll(). */
+enum stop_cause stop_known(const struct stop *stop);
+
 /*
  * Waits until one of the descriptors is ready, ms have passed (negative: for ever), or
  * there is a cause to stop. The only sleep of luamig (with count 0). Returns the number

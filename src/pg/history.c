@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/strbuf.h"
+
 const char *
 history_create_sql(struct arena *arena, const char *ident)
 {
@@ -41,44 +43,71 @@ host_name(struct arena *arena)
     return arena_strdup(arena, host);
 }
 
-/* Types are written out: the search_path is pg_catalog's by then. */
-static const char insert_values[] =
-    "(run, action, version, name, host, luamig, outcome, sqlstate, message, statement,"
-    " checksum, down_kind, down_text, started_at, finished_at)"
-    " VALUES ($1, $2, $3::pg_catalog.int8, $4, $5, $6, $7, $8, $9, $10::pg_catalog.int4,"
-    " $11, $12, $13,"
-    " CASE WHEN $14::pg_catalog.int8 = 0 THEN pg_catalog.now()"
-    " ELSE pg_catalog.clock_timestamp()"
-    " - $14::pg_catalog.int8 * '1 ms'::pg_catalog.interval END,"
-    " pg_catalog.clock_timestamp())";
+/* One column of the INSERT; a NULL is left out, which spares the server some parsing. */
+struct column {
+    const char *name, *value;
+    const char *type; /* written out: the search_path is pg_catalog's by then */
+};
+
+static void
+add_column(struct strbuf *names, struct strbuf *values, const struct column *column,
+           const char **kept, int *count)
+{
+    if (column->value == NULL)
+        return;
+    kept[(*count)++] = column->value;
+    strbuf_printf(names, "%s, ", column->name);
+    strbuf_printf(values, "$%d%s, ", *count, column->type);
+}
+
+/* A success began with its transaction, a failure so many ms ago. */
+static const char *
+started(const struct history_entry *entry, struct arena *arena)
+{
+    if (entry->elapsed == 0)
+        return "pg_catalog.now()";
+    return arena_printf(arena,
+                        "pg_catalog.clock_timestamp()"
+                        " - %" PRId64 " * '1 ms'::pg_catalog.interval",
+                        entry->elapsed);
+}
 
 void
 history_insert(const struct history_entry *entry, struct arena *arena, const char *ident,
                const char **sql, struct pg_params *params)
 {
-    const char *values[] = {
-        entry->run,
-        entry->action,
-        arena_printf(arena, "%" PRId64, entry->version),
-        entry->name,
-        host_name(arena),
-        LUAMIG_VERSION,
-        entry->outcome,
-        entry->sqlstate,
-        entry->message,
-        entry->statement > 0 ? arena_printf(arena, "%zu", entry->statement) : NULL,
-        entry->checksum,
-        entry->down_kind,
-        entry->down_text,
-        arena_printf(arena, "%" PRId64, entry->elapsed),
+    const struct column columns[] = {
+        { "run", entry->run, "" },
+        { "action", entry->action, "" },
+        { "version", arena_printf(arena, "%" PRId64, entry->version),
+          "::pg_catalog.int8" },
+        { "name", entry->name, "" },
+        { "host", host_name(arena), "" },
+        { "luamig", LUAMIG_VERSION, "" },
+        { "outcome", entry->outcome, "" },
+        { "sqlstate", entry->sqlstate, "" },
+        { "message", entry->message, "" },
+        { "statement",
+          entry->statement > 0 ? arena_printf(arena, "%zu", entry->statement) : NULL,
+          "::pg_catalog.int4" },
+        { "checksum", entry->checksum, "" },
+        { "down_kind", entry->down_kind, "" },
+        { "down_text", entry->down_text, "" },
     };
-    size_t count = sizeof(values) / sizeof(values[0]);
-    const char **kept = arena_alloc(arena, sizeof(values));
+    const size_t all = sizeof(columns) / sizeof(columns[0]);
+    const char **kept = arena_alloc(arena, all * sizeof(*kept));
+    struct strbuf names = { 0 }, values = { 0 };
+    int count = 0;
 
-    for (size_t i = 0; i < count; i++)
-        kept[i] = values[i];
-    *params = (struct pg_params){ .count = (int)count, .values = kept };
-    *sql = arena_printf(arena, "INSERT INTO %s %s", ident, insert_values);
+    for (size_t i = 0; i < all; i++)
+        add_column(&names, &values, &columns[i], kept, &count);
+    *params = (struct pg_params){ .count = count, .values = kept };
+    *sql = arena_printf(arena,
+                        "INSERT INTO %s (%sstarted_at, finished_at)"
+                        " VALUES (%s%s, pg_catalog.clock_timestamp())",
+                        ident, names.text, values.text, started(entry, arena));
+    strbuf_release(&names);
+    strbuf_release(&values);
 }
 
 bool

@@ -53,7 +53,7 @@ cancel_if_due(struct wait *wait, int64_t now)
     struct server *server = wait->session->server;
 
     if (wait->cause == STOP_NONE && !wait->lock_lost) {
-        wait->cause = stop_cause(server->stop);
+        wait->cause = stop_known(server->stop);
         wait->lock_lost = wait->cause == STOP_NONE && server->lock_lost != NULL &&
                           wait->session->role == SESSION_WORK;
         if (wait->cause == STOP_NONE && !wait->lock_lost)

@@ -1,0 +1,213 @@
+#include "tests/test.h"
+
+#include <string.h>
+
+#include "plan/directive.h"
+#include "plan/filename.h"
+#include "plan/source.h"
+
+static struct arena arena;
+
+static struct filename
+parse(const char *name)
+{
+    struct filename out;
+
+    filename_parse(name, &arena, &out);
+    return out;
+}
+
+static void
+test_names_of_migrations(void **state)
+{
+    struct filename f = parse("0042_add.the-index.sql.down.lua");
+
+    (void)state;
+    assert_int_equal(f.class, FILENAME_MIGRATION);
+    assert_int_equal(f.version, 42);
+    assert_string_equal(f.version_text, "0042");
+    assert_string_equal(f.name, "add.the-index.sql");
+    assert_int_equal(f.kind, FILE_LUA);
+    assert_true(f.down);
+    assert_int_equal(parse("9223372036854775807_x.up.sql").version, INT64_MAX);
+    assert_int_equal(parse("0_x.up.sql").class, FILENAME_MIGRATION);
+}
+
+static void
+test_names_that_are_none(void **state)
+{
+    static const struct {
+        const char *name;
+        enum filename_class class;
+    } cases[] = {
+        { "107-x.up.sql", FILENAME_MISNAMED },
+        { "x.up.sql", FILENAME_MISNAMED },
+        { "0007.up.sql", FILENAME_MISNAMED },
+        { "0007_.up.sql", FILENAME_MISNAMED },
+        { "9223372036854775808_x.up.sql", FILENAME_MISNAMED },
+        { "12345678901234567890_x.down.lua", FILENAME_MISNAMED },
+        { ".up.sql", FILENAME_IGNORED },
+        { ".0001_x.up.sql", FILENAME_IGNORED },
+        { "0007_x_up.sql", FILENAME_SUSPICIOUS },
+        { "0007_x.sql", FILENAME_SUSPICIOUS },
+        { "0007_x.lua", FILENAME_SUSPICIOUS },
+        { "0007_x.UP.SQL", FILENAME_SUSPICIOUS },
+        { "README.md", FILENAME_IGNORED },
+        { "seed.sql", FILENAME_IGNORED },
+        { "0007_x.go", FILENAME_IGNORED },
+        { "", FILENAME_IGNORED },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (parse(cases[i].name).class != cases[i].class)
+            fail_msg("%s", cases[i].name);
+    }
+}
+
+static struct source
+build(const char *const *names, size_t count, struct problems *problems)
+{
+    struct fs_names list = { .count = count };
+    struct source source;
+
+    list.list = arena_alloc(&arena, (count + 1) * sizeof(char *));
+    memcpy(list.list, names, count * sizeof(char *));
+    *problems = (struct problems){ 0 };
+    source_build("m", &list, &arena, &source, problems);
+    return source;
+}
+
+static void
+test_order_is_numeric_and_downs_find_their_up(void **state)
+{
+    static const char *const names[] = { "10_c.up.sql", "2_b.up.sql", "1_a.up.lua",
+                                         "002_other.down.sql", "README" };
+    struct problems problems;
+    struct source source = build(names, 5, &problems);
+
+    (void)state;
+    assert_int_equal(source.count, 3);
+    assert_int_equal(problems.count, 0);
+    assert_int_equal(source.migrations[0].version, 1);
+    assert_int_equal(source.migrations[1].version, 2);
+    assert_string_equal(source.migrations[1].down.path, "m/002_other.down.sql");
+    assert_int_equal(source.migrations[2].version, 10);
+    assert_int_equal(source.migrations[2].down.kind, FILE_NONE);
+    assert_string_equal(source_find(&source, 10)->name, "c");
+    assert_null(source_find(&source, 3));
+}
+
+static void
+test_doubles_and_lonely_downs_are_problems(void **state)
+{
+    static const char *const names[] = { "1_a.up.sql", "0001_b.up.sql", "1_a.up.lua",
+                                         "2_x.down.sql", "1_a.down.sql", "1_b.down.sql" };
+    struct problems problems;
+
+    (void)state;
+    build(names, 6, &problems);
+    assert_int_equal(problems_count(&problems, PROBLEM_ERROR), 3);
+    assert_int_equal(problems_count(&problems, PROBLEM_WARNING), 1);
+    assert_string_equal(problems.list[0].message,
+                        "version 1 has two up files: 'm/0001_b.up.sql' and "
+                        "'m/1_a.up.lua'");
+}
+
+static void
+test_fifty_thousand_files(void **state)
+{
+    size_t count = 50000;
+    const char **names = arena_alloc(&arena, count * sizeof(*names));
+    struct problems problems;
+
+    (void)state;
+    for (size_t i = 0; i < count; i++)
+        names[i] = arena_printf(&arena, "%zu_x.up.sql", count - i);
+    assert_int_equal(build(names, count, &problems).count, count);
+}
+
+static bool
+directives(const char *text, struct directives *out, struct error *err)
+{
+    *err = (struct error){ 0 };
+    return directives_read(text, strlen(text), &arena, out, err);
+}
+
+static void
+test_directives_stand_in_the_head(void **state)
+{
+    struct directives d;
+    struct error err;
+
+    (void)state;
+    assert_true(directives("\xEF\xBB\xBF/* licence /* nested */ */\r\n\n-- luamig: "
+                           "no-transaction timeout=2h\r\n--luamig: lock-timeout=2s "
+                           "lock-retry=10m background\n"
+                           "-- luamig: irreversible=\"drops the old ones\"\nSELECT 1;\n"
+                           "-- luamig: nonsense\n",
+                           &d, &err));
+    assert_true(d.no_transaction);
+    assert_true(d.background);
+    assert_int_equal(d.timeout, 7200000);
+    assert_int_equal(d.lock_timeout, 2000);
+    assert_int_equal(d.lock_retry, 600000);
+    assert_string_equal(d.irreversible, "drops the old ones");
+    assert_true(directives("--[==[ ]] luamig: nonsense ]==]\n-- luamig: timeout=0", &d,
+                           &err));
+    assert_true(d.has_timeout);
+    assert_int_equal(d.timeout, 0);
+    assert_true(directives("-- about luamig: nonsense\n", &d, &err));
+}
+
+static void
+test_wrong_directives_have_a_line(void **state)
+{
+    static const struct {
+        const char *text, *message;
+        size_t line;
+    } cases[] = {
+        { "\n-- luamig: no-transactoin", "'no-transactoin' is unknown", 2 },
+        { "-- luamig: timeout", "needs a duration", 1 },
+        { "-- luamig: timeout=fast", "needs a duration", 1 },
+        { "-- luamig: background=1", "takes no value", 1 },
+        { "-- luamig: background background", "is given twice", 1 },
+        { "-- luamig: irreversible=\"x", "not closed", 1 },
+    };
+    struct directives d;
+    struct error err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_false(directives(cases[i].text, &d, &err));
+        assert_int_equal(err.place.line, cases[i].line);
+        if (strstr(err.message, cases[i].message) == NULL)
+            fail_msg("%s", err.message);
+    }
+    directives("-- luamig: no-transactoin", &d, &err);
+    assert_string_equal(err.hint, "Did you mean 'no-transaction'?");
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    arena_release(&arena);
+    return 0;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names_of_migrations),
+        cmocka_unit_test(test_names_that_are_none),
+        cmocka_unit_test(test_order_is_numeric_and_downs_find_their_up),
+        cmocka_unit_test(test_doubles_and_lonely_downs_are_problems),
+        cmocka_unit_test(test_fifty_thousand_files),
+        cmocka_unit_test(test_directives_stand_in_the_head),
+        cmocka_unit_test(test_wrong_directives_have_a_line),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, teardown);
+}
