@@ -94,7 +94,7 @@ classify_all(struct reading *r)
     return true;
 }
 
-/* Every BEGIN has its end. */
+/* Every BEGIN has its end; the server would only warn of a second one before it. */
 static bool
 check_blocks(struct reading *r)
 {
@@ -102,7 +102,10 @@ check_blocks(struct reading *r)
     size_t open = f->count;
 
     for (size_t i = 0; i < f->count; i++) {
-        if (f->classes[i].kind == SQL_BEGIN && open == f->count)
+        if (f->classes[i].kind == SQL_BEGIN && open < f->count)
+            return refuse(r, i, "BEGIN inside a transaction block",
+                          "Write COMMIT before it, or leave it out.");
+        if (f->classes[i].kind == SQL_BEGIN)
             open = i;
         else if (f->classes[i].kind == SQL_COMMIT || f->classes[i].kind == SQL_ROLLBACK)
             open = f->count;
@@ -133,6 +136,33 @@ is_one_block(const struct sql_file *f)
     return true;
 }
 
+static bool
+refuse_read_only(struct reading *r, size_t i)
+{
+    return refuse(r, i, "a migration cannot be READ ONLY: it records itself",
+                  "Leave READ ONLY out.");
+}
+
+/*
+ * luamig's own query comes before the block's first: modes that SET TRANSACTION gives there
+ * must stand behind BEGIN.
+ */
+static void
+lift_modes(struct reading *r)
+{
+    struct sql_class *classes = r->file->classes;
+
+    for (size_t i = 0; i + 1 < r->file->count; i++) {
+        struct sql_class *begin = &classes[i], *set = &classes[i + 1];
+
+        if (begin->kind != SQL_BEGIN || set->kind != SQL_SET_TRANSACTION)
+            continue;
+        begin->read_only = begin->read_only || set->read_only;
+        begin->modes = arena_printf(r->arena, "%s%s%s", begin->modes,
+                                    begin->modes[0] != '\0' ? ", " : "", set->modes);
+    }
+}
+
 /* luamig's own transaction takes the pair's place, with its modes. */
 static bool
 unwrap(struct reading *r)
@@ -140,8 +170,7 @@ unwrap(struct reading *r)
     struct sql_file *f = r->file;
 
     if (f->classes[0].read_only)
-        return refuse(r, 0, "a migration cannot be READ ONLY: it records itself",
-                      "Leave READ ONLY out.");
+        return refuse_read_only(r, 0);
     f->modes = f->classes[0].modes;
     f->statements++;
     f->classes++;
@@ -158,9 +187,9 @@ take_set_transaction(struct reading *r)
     if (f->count == 0 || f->classes[0].kind != SQL_SET_TRANSACTION)
         return true;
     if (f->classes[0].read_only)
-        return refuse(r, 0, "a migration cannot be READ ONLY: it records itself",
-                      "Leave READ ONLY out.");
-    f->modes = f->classes[0].modes;
+        return refuse_read_only(r, 0);
+    if (f->modes == NULL)
+        f->modes = f->classes[0].modes;
     f->statements++;
     f->classes++;
     f->count--;
@@ -234,8 +263,8 @@ next_unit(struct reading *r, size_t i)
     case SQL_SET_TRANSACTION:
         add_notice(r, i, "has no effect outside a transaction block");
         break;
-    case SQL_SESSION: r->file->has_session = true; break;
     case SQL_ORDINARY:
+    case SQL_SESSION:
     case SQL_SAVEPOINT:
     case SQL_PREPARE_TRANSACTION:
     case SQL_TEMPORARY:
@@ -245,15 +274,19 @@ next_unit(struct reading *r, size_t i)
     return (struct sql_unit){ .kind = UNIT_SINGLE, .first = i, .count = 1 };
 }
 
-static void
+static bool
 build_units(struct reading *r)
 {
     struct sql_file *f = r->file;
 
     f->units = arena_alloc(r->arena, (f->count + 1) * sizeof(*f->units));
     f->notices = arena_alloc(r->arena, (f->count + 1) * sizeof(*f->notices));
-    for (size_t i = 0; i < f->count; i += f->units[f->unit_count - 1].count)
-        f->units[f->unit_count++] = next_unit(r, i);
+    for (size_t i = 0; i < f->count; i += f->units[f->unit_count - 1].count) {
+        f->units[f->unit_count] = next_unit(r, i);
+        if (f->units[f->unit_count++].kind == UNIT_BLOCK && f->classes[i].read_only)
+            return refuse_read_only(r, i);
+    }
+    return true;
 }
 
 static bool
@@ -262,6 +295,7 @@ decide_mode(struct reading *r)
     struct sql_file *f = r->file;
     size_t obstacle;
 
+    lift_modes(r);
     f->mode = SQL_MODE_TRANSACTION;
     if (!r->asked && is_one_block(f))
         return unwrap(r) && take_set_transaction(r);
@@ -271,8 +305,7 @@ decide_mode(struct reading *r)
     f->mode = SQL_MODE_STATEMENTS;
     if (!r->asked)
         f->notice = obstacle_notice(r, obstacle);
-    build_units(r);
-    return true;
+    return build_units(r);
 }
 
 bool

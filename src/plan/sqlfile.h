@@ -35,7 +35,6 @@ struct sql_file {
     const char *modes;  /* for BEGIN, of the file's own or its SET TRANSACTION; NULL */
     const char *notice; /* why statements mode, where nobody asked for it; NULL */
     bool has_copy;      /* COPY from or to the client: no pipeline */
-    bool has_session;   /* statements mode: leaves session state behind */
     struct sql_unit *units; /* statements mode */
     size_t unit_count;
     const char **notices; /* what is dropped or has no effect, with lines */

@@ -1,5 +1,6 @@
 #include "plan/sqlkind.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -90,6 +91,37 @@ skip_parens(const struct words *w, size_t i)
     return i;
 }
 
+/* Whether first and one of the two stand together, in all of the text this time. */
+static bool
+has_pair(const struct words *w, const char *first, const char *second, const char *other)
+{
+    struct token_scanner scanner = { .text = w->sql, .size = w->length };
+    struct token token;
+    size_t depth = 0;
+    bool behind = false;
+
+    for (token_next(&scanner, &token); token.kind != TOKEN_END && token.kind != TOKEN_BAD;
+         token_next(&scanner, &token)) {
+        if (behind && (token_is(&token, second) || token_is(&token, other)))
+            return true;
+        depth += token_is_symbol(&token, '(');
+        depth -= token_is_symbol(&token, ')') && depth > 0;
+        behind = depth == 0 && token_is(&token, first);
+    }
+    return false;
+}
+
+/* The word or what stands in the quotes, of what fits. */
+static void
+unquoted(const struct words *w, size_t i, char *buf, size_t size)
+{
+    const struct token *t = &w->list[i];
+    size_t quote = t->kind == TOKEN_STRING || t->kind == TOKEN_NAME;
+
+    snprintf(buf, size, "%.*s", (int)(t->length < size ? t->length - 2 * quote : 0),
+             w->sql + t->offset + quote);
+}
+
 static void
 outside(struct words *w, enum sql_outside what)
 {
@@ -115,13 +147,11 @@ modes_behind(const struct words *w, size_t i)
 static void
 classify_begin(struct words *w, size_t i)
 {
-    size_t read = find_word(w, i, "read");
-
     w->class->kind = SQL_BEGIN;
     if (word_at(w, i, "work") || word_at(w, i, "transaction"))
         i++;
     w->class->modes = modes_behind(w, i);
-    w->class->read_only = word_at(w, read + 1, "only");
+    w->class->read_only = has_word(w, i, "only");
 }
 
 static void
@@ -134,32 +164,25 @@ classify_end(struct words *w, enum sql_kind kind)
         return;
     }
     w->class->kind = kind;
-    w->class->chain = chain < w->count && !word_at(w, chain - 1, "no");
     if (kind == SQL_ROLLBACK && has_word(w, 1, "to"))
         w->class->kind = SQL_SAVEPOINT;
+    else
+        w->class->chain = chain < w->count && !word_at(w, chain - 1, "no");
 }
 
 /* The value behind `SET name`, without quotes: UTF8, 'UTF8', off. */
 static bool
 value_is(const struct words *w, size_t i, const char *const *values)
 {
-    const struct token *t;
-    const char *start;
-    size_t len;
+    char value[32];
 
     if (symbol_at(w, i, '=') || word_at(w, i, "to"))
         i++;
     if (i >= w->count)
         return false;
-    t = &w->list[i];
-    start = w->sql + t->offset;
-    len = t->length;
-    if (len >= 2 && (*start == '\'' || *start == '"')) {
-        start++;
-        len -= 2;
-    }
+    unquoted(w, i, value, sizeof(value));
     for (; *values != NULL; values++) {
-        if (strlen(*values) == len && strncasecmp(start, *values, len) == 0)
+        if (strcasecmp(value, *values) == 0)
             return true;
     }
     return false;
@@ -169,39 +192,42 @@ static void
 check_setting(struct words *w, const char *name, size_t value)
 {
     static const char *const utf8[] = { "utf8", "utf-8", "unicode", "default", NULL };
-    static const char *const off[] = { "off", "false", "no", "0", "of", NULL };
+    static const char *const on[] = { "on", "true", "yes", "1", "default", NULL };
 
     if (strcasecmp(name, "client_encoding") == 0)
         w->class->bad_encoding = !value_is(w, value, utf8);
     else if (strcasecmp(name, "standard_conforming_strings") == 0)
-        w->class->bad_strings = value_is(w, value, off);
+        w->class->bad_strings = !value_is(w, value, on);
 }
 
 static void
 classify_set(struct words *w)
 {
+    char name[64];
     size_t i = 1;
 
     w->class->kind = SQL_SESSION;
-    if (word_at(w, 1, "constraints")) {
+    if (word_at(w, 1, "constraints") ||
+        (word_at(w, 1, "transaction") && word_at(w, 2, "snapshot"))) {
         w->class->kind = SQL_ORDINARY;
-    } else if (word_at(w, 1, "transaction")) {
-        size_t read = find_word(w, 2, "read");
-
+        return;
+    }
+    if (word_at(w, 1, "transaction")) {
         w->class->kind = SQL_SET_TRANSACTION;
         w->class->modes = modes_behind(w, 2);
-        w->class->read_only = word_at(w, read + 1, "only");
+        w->class->read_only = has_word(w, 2, "only");
         return;
-    } else if (word_at(w, 1, "local")) {
+    }
+    if (word_at(w, 1, "local")) {
         w->class->kind = SQL_SET_LOCAL;
         i = 2;
     } else if (word_at(w, 1, "session") && !word_at(w, 2, "authorization")) {
         i = 2;
     }
-    if (word_at(w, i, "names"))
-        check_setting(w, "client_encoding", i + 1);
-    else if (i < w->count)
-        check_setting(w, w->list[i].word, i + 1);
+    if (i >= w->count)
+        return;
+    unquoted(w, i, name, sizeof(name));
+    check_setting(w, word_at(w, i, "names") ? "client_encoding" : name, i + 1);
 }
 
 /* SELECT [pg_catalog.]set_config('name', value, is_local) */
@@ -209,17 +235,16 @@ static void
 classify_select(struct words *w)
 {
     size_t i = word_at(w, 1, "pg_catalog") && symbol_at(w, 2, '.') ? 3 : 1;
-    char name[64] = "";
-    const struct token *t;
+    char name[64];
 
+    if (has_pair(w, "into", "temp", "temporary"))
+        w->class->kind = SQL_TEMPORARY;
     if (!word_at(w, i, "set_config") || !symbol_at(w, i + 1, '('))
         return;
     w->class->kind = SQL_SESSION;
     if (i + 2 >= w->count || w->list[i + 2].kind != TOKEN_STRING)
         return;
-    t = &w->list[i + 2];
-    if (t->length >= 2 && t->length - 2 < sizeof(name))
-        memcpy(name, w->sql + t->offset + 1, t->length - 2);
+    unquoted(w, i + 2, name, sizeof(name));
     check_setting(w, name, symbol_at(w, i + 3, ',') ? i + 4 : i + 3);
 }
 
@@ -333,6 +358,7 @@ classify_alter(struct words *w)
         outside(w, OUTSIDE_DETACH);
         w->class->concurrently = true;
         name = skip_if_exists(w, 2);
+        name += word_at(w, name, "only");
         w->class->relation = read_name(w, &name);
         detach += word_at(w, detach + 1, "partition") ? 2 : 1;
         w->class->index = read_name(w, &detach);
@@ -354,10 +380,8 @@ classify_cluster(struct words *w)
 static void
 classify_copy(struct words *w)
 {
-    size_t from = find_word(w, 1, "from"), to = find_word(w, 1, "to");
-
-    w->class->copy_in = from < w->count && word_at(w, from + 1, "stdin");
-    w->class->copy_out = to < w->count && word_at(w, to + 1, "stdout");
+    w->class->copy_in = has_pair(w, "from", "stdin", "stdin");
+    w->class->copy_out = has_pair(w, "to", "stdout", "stdout");
 }
 
 static void

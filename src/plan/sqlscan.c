@@ -22,6 +22,7 @@ struct split {
     struct token head[HEAD_WORDS]; /* its first tokens */
     size_t tokens;
     bool from, from_stdin; /* COPY: the last word was FROM; FROM STDIN was seen */
+    bool begin;            /* the last word was BEGIN */
 
     /* Lines are counted on from here, so that all of it is linear. */
     size_t line, line_offset;
@@ -42,7 +43,7 @@ begin_statement(struct split *split)
 {
     split->begun = false;
     split->parens = split->begins = split->tokens = 0;
-    split->from = split->from_stdin = false;
+    split->from = split->from_stdin = split->begin = false;
 }
 
 static void
@@ -81,13 +82,19 @@ is_routine(const struct split *split)
     return token_is(what, "function") || token_is(what, "procedure");
 }
 
-/* psql's rule for the `;` inside a SQL-standard function body. */
+/*
+ * psql's rule for the `;` inside a SQL-standard function body, but that BEGIN counts only
+ * before ATOMIC: a routine or a column may be named begin.
+ */
 static void
 count_begin(struct split *split, const struct token *token)
 {
+    bool begin = split->begin;
+
+    split->begin = token_is(token, "begin");
     if (token->kind != TOKEN_WORD || split->parens > 0 || !is_routine(split))
         return;
-    if (token_is(token, "begin"))
+    if (begin && token_is(token, "atomic"))
         split->begins++;
     else if (token_is(token, "case") && split->begins > 0)
         split->begins++;
@@ -143,6 +150,24 @@ is_copy_end(const struct token_scanner *scanner, size_t at, size_t next)
     return len == 2 && memcmp(scanner->text + at, "\\.", 2) == 0;
 }
 
+/* What else stands on the line would be taken for no one's: neither data nor statement. */
+static bool
+check_line_is_over(struct split *split, size_t next)
+{
+    struct token_scanner rest = { .text = split->scanner.text,
+                                  .size = next,
+                                  .at = split->scanner.at };
+    struct token token;
+
+    token_next(&rest, &token);
+    if (token.kind == TOKEN_END)
+        return true;
+    error_set(split->err, ERROR_PLAN, "text behind COPY ... FROM STDIN on its line");
+    error_hint(split->err,
+               "The data begins on the next line; put the text behind `\\.`.");
+    return fail_at(split, token.offset);
+}
+
 /* The data begins on the line behind the statement's `;`. */
 static bool
 take_copy_data(struct split *split, size_t statement_offset)
@@ -151,6 +176,8 @@ take_copy_data(struct split *split, size_t statement_offset)
     struct sql_statement *s = &split->list[split->count - 1];
     size_t start = next_line(scanner, scanner->at), at = start;
 
+    if (!check_line_is_over(split, start))
+        return false;
     while (at < scanner->size) {
         size_t next = next_line(scanner, at);
 
@@ -299,6 +326,8 @@ sqlscan_line_text(const char *text, size_t size, size_t offset, char *dst,
         end++;
     if (start == 0 && end >= strlen(BOM) && memcmp(text, BOM, strlen(BOM)) == 0)
         start = strlen(BOM);
+    if (end > start && end < size && text[end] == '\n' && text[end - 1] == '\r')
+        end--;
     if (end < start)
         end = start;
     from = end - start < dst_size || at < start

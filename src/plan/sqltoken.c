@@ -37,9 +37,8 @@ peek(const struct token_scanner *s, size_t ahead)
 static void
 skip_line(struct token_scanner *s)
 {
-    const char *end = memchr(s->text + s->at, '\n', s->size - s->at);
-
-    s->at = end != NULL ? (size_t)(end - s->text) + 1 : s->size;
+    while (s->at < s->size && peek(s, 0) != '\n' && peek(s, 0) != '\r')
+        s->at++;
 }
 
 /* Comments nest. false: it does not end. */
@@ -108,19 +107,29 @@ skip_quoted(struct token_scanner *s, char quote, bool backslash)
     return false;
 }
 
-/* E'a' <newline> 'b' is one string, and its second part knows backslashes too. */
+/*
+ * E'a' <newline> 'b' is one string, and its second part knows backslashes too. Line
+ * comments may stand between.
+ */
 static bool
 continues(struct token_scanner *s)
 {
-    size_t at = s->at;
+    size_t before = s->at;
     bool newline = false;
 
-    for (; at < s->size && is_blank(s->text[at]); at++)
-        newline = newline || s->text[at] == '\n' || s->text[at] == '\r';
-    if (!newline || at == s->size || s->text[at] != '\'')
-        return false;
-    s->at = at;
-    return true;
+    for (;;) {
+        newline = newline || peek(s, 0) == '\n' || peek(s, 0) == '\r';
+        if (is_blank(peek(s, 0)))
+            s->at++;
+        else if (peek(s, 0) == '-' && peek(s, 1) == '-')
+            skip_line(s);
+        else
+            break;
+    }
+    if (newline && peek(s, 0) == '\'')
+        return true;
+    s->at = before;
+    return false;
 }
 
 static void
@@ -162,21 +171,38 @@ dollar_tag(const struct token_scanner *s)
     return peek(s, len) == '$' ? len + 1 : 0;
 }
 
+/* Behind the next tag. false: there is none. */
+static bool
+skip_to_tag(struct token_scanner *s, const char *tag, size_t len)
+{
+    const char *dollar;
+
+    while (s->size - s->at >= len) {
+        dollar = memchr(s->text + s->at, '$', s->size - s->at);
+        if (dollar == NULL)
+            return false;
+        s->at = (size_t)(dollar - s->text);
+        if (s->size - s->at >= len && memcmp(dollar, tag, len) == 0) {
+            s->at += len;
+            return true;
+        }
+        s->at++;
+    }
+    return false;
+}
+
 static bool
 scan_dollar(struct token_scanner *s, struct token *token)
 {
     size_t start = s->at, len = dollar_tag(s);
-    const char *end;
 
     if (len == 0)
         return false;
     s->at += len;
-    end = memmem(s->text + s->at, s->size - s->at, s->text + start, len);
-    if (end == NULL) {
+    if (!skip_to_tag(s, s->text + start, len)) {
         bad(s, token, start, "dollar-quoted string");
         return true;
     }
-    s->at = (size_t)(end - s->text) + len;
     *token =
         (struct token){ .kind = TOKEN_STRING, .offset = start, .length = s->at - start };
     return true;
@@ -228,7 +254,7 @@ scan_number(struct token_scanner *s, struct token *token)
 {
     size_t start = s->at;
 
-    while (is_digit(peek(s, 0)) || peek(s, 0) == '.' || is_name_start(peek(s, 0)))
+    while (is_digit(peek(s, 0)) || peek(s, 0) == '.')
         s->at++;
     *token = (struct token){
         .kind = TOKEN_OTHER, .offset = start, .length = s->at - start, .symbol = '0'

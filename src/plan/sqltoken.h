@@ -17,7 +17,7 @@ enum token_kind {
     TOKEN_WORD,   /* a key word or unquoted name; folded in word */
     TOKEN_NAME,   /* "quoted" */
     TOKEN_STRING, /* '...', E'...', $tag$...$tag$ */
-    TOKEN_OTHER,  /* one character, a number or a parameter */
+    TOKEN_OTHER,  /* one character, or the digits of a number */
     TOKEN_BAD     /* does not end; scanner->bad says what */
 };
 
