@@ -74,6 +74,7 @@ quick_look(struct run *run, bool *nothing)
     struct survey *survey = &run->survey;
 
     *nothing = false;
+    survey->quick = true;
     if (!survey_record(&run->m, survey, run->err) ||
         !survey_plan(&run->m, survey, run->request, run->err))
         return false;
@@ -139,6 +140,7 @@ plan_under_lock(struct run *run)
     struct migrator *m = &run->m;
     struct survey *survey = &run->survey;
 
+    survey->quick = false;
     if (!survey_record(m, survey, run->err) ||
         !applied_create(&m->server.work, &m->settings->table, &m->table, m->arena,
                         run->err) ||

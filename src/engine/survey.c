@@ -45,7 +45,7 @@ read_rows(struct migrator *m, struct survey *survey, struct error *err)
     const struct table_name *table = &m->settings->table;
     struct session *work = &m->server.work;
 
-    survey->set = (struct applied_set){ 0 };
+    survey->set = (struct applied_set){ .names_only = survey->quick };
     if (m->table.exists && !applied_read(work, table, m->arena, &survey->set, err))
         return false;
     if (!m->table.has_steps)

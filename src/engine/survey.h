@@ -11,6 +11,7 @@
 
 /* Valid when zeroed. Everything is in the migrator's arena. */
 struct survey {
+    bool quick; /* names and versions are enough */
     struct source source;
     struct applied_set set;
     struct takeover takeover; /* what is to be taken over before anything else */

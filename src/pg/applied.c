@@ -196,12 +196,12 @@ bool
 applied_read(struct session *session, const struct table_name *table, struct arena *arena,
              struct applied_set *set, struct error *err)
 {
-    const char *sql = arena_printf(
-        arena,
-        "SELECT version, name, pg_catalog.to_char(applied_at::pg_catalog.timestamptz"
-        " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), checksum"
-        " FROM %s ORDER BY version",
-        applied_ident(arena, table, ""));
+    static const char rest[] =
+        "pg_catalog.to_char(applied_at::pg_catalog.timestamptz"
+        " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), checksum";
+    const char *sql = arena_printf(arena, "SELECT version, name, %s FROM %s ORDER BY 1",
+                                   set->names_only ? "NULL, NULL" : rest,
+                                   applied_ident(arena, table, ""));
     PGresult *res;
 
     if (!exec_query(session, sql, NULL, &res, err))

@@ -36,7 +36,10 @@ const char *applied_ident(struct arena *arena, const struct table_name *table,
 bool applied_look(struct session *session, const struct table_name *table,
                   struct arena *arena, struct applied_table *out, struct error *err);
 
-/* Reads the rows, ascending; applied_at is RFC 3339 in UTC. Partial ones stay as they are. */
+/*
+ * Reads the rows, ascending; applied_at is RFC 3339 in UTC. set->names_only (set before)
+ * leaves it and the checksum out. Partial ones stay as they are.
+ */
 bool applied_read(struct session *session, const struct table_name *table,
                   struct arena *arena, struct applied_set *set, struct error *err);
 
