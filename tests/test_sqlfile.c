@@ -1,374 +1,396 @@
 #include "tests/test.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "plan/sqlfile.h"
 
 static struct arena arena;
+static struct sql_file file;
+static struct error err;
 
 static int
-teardown(void **state)
+release(void **state)
 {
     (void)state;
     arena_release(&arena);
     return 0;
 }
 
-static struct sql_file
-read_as(const char *text, bool no_transaction)
+static bool
+read_bytes(const char *text, size_t size, bool no_transaction)
 {
-    struct sql_file file;
-    struct error err = { 0 };
+    err = (struct error){ 0 };
+    return sqlfile_read(text, size, no_transaction, &arena, &file, &err);
+}
 
-    if (!sqlfile_read(text, strlen(text), no_transaction, &arena, &file, &err))
+static void
+read_as(const char *text, bool no_transaction, enum sql_mode mode)
+{
+    if (!read_bytes(text, strlen(text), no_transaction))
         fail_msg("%s: %s", text, err.message);
-    return file;
+    assert_int_equal(file.mode, mode);
 }
 
-static struct sql_file
-read_text(const char *text)
+static void
+read_transaction(const char *text)
 {
-    return read_as(text, false);
+    read_as(text, false, SQL_MODE_TRANSACTION);
+    assert_null(file.notice);
+    assert_int_equal(file.notice_count, 0);
+    assert_int_equal(file.unit_count, 0);
 }
 
-/* The statements, joined by '|'. */
-static const char *
-split(const char *text)
+static void
+read_statements(const char *text, const char *notice)
 {
-    struct sql_file file = read_as(text, true);
-    char *all = arena_alloc(&arena, strlen(text) + file.count + 1);
+    read_as(text, false, SQL_MODE_STATEMENTS);
+    assert_non_null(file.notice);
+    assert_string_equal(file.notice, notice);
+}
+
+/* The statements that are left, joined by "|". */
+static void
+assert_parts(const char *expected)
+{
+    const char *joined = "";
 
     for (size_t i = 0; i < file.count; i++)
-        sprintf(all + strlen(all), "%s%.*s", i > 0 ? "|" : "",
-                (int)file.statements[i].length, text + file.statements[i].offset);
-    return all;
+        joined = arena_printf(&arena, "%s%s%.*s", joined, i > 0 ? "|" : "",
+                              (int)file.statements[i].length,
+                              file.text + file.statements[i].offset);
+    assert_string_equal(joined, expected);
+}
+
+/* The units as letters: Single, Block, Undone, Dropped, each with its count. */
+static void
+assert_units(const char *expected)
+{
+    const char *joined = "";
+    size_t next = 0;
+
+    for (size_t i = 0; i < file.unit_count; i++) {
+        assert_int_equal(file.units[i].first, next);
+        next += file.units[i].count;
+        joined = arena_printf(&arena, "%s%c%zu", joined, "SBUD"[file.units[i].kind],
+                              file.units[i].count);
+    }
+    assert_int_equal(next, file.count);
+    assert_string_equal(joined, expected);
 }
 
 static void
-refused(const char *text, size_t line, const char *message)
+assert_fails(const char *text, const char *message, size_t line)
 {
-    struct sql_file file;
-    struct error err = { 0 };
-
-    assert_false(sqlfile_read(text, strlen(text), false, &arena, &file, &err));
-    if (strstr(err.message, message) == NULL)
-        fail_msg("'%s' is not '%s'", err.message, message);
+    assert_false(read_bytes(text, strlen(text), false));
+    assert_string_equal(err.message, message);
     assert_int_equal(err.kind, ERROR_PLAN);
     assert_int_equal(err.place.line, line);
+    assert_true(err.hint[0] != '\0');
 }
 
 static void
-test_splits_where_psql_does(void **state)
+plain_files_are_one_transaction(void **state)
 {
-    static const char *const cases[][2] = {
-        { "SELECT 1; SELECT 2", "SELECT 1|SELECT 2" },
-        { "", "" },
-        { "-- only\n/* this */ ;;; ", "" },
-        { "\xEF\xBB\xBFSELECT 1;", "SELECT 1" },
-        { "SELECT ';';X", "SELECT ';'|X" },
-        { "SELECT 'it''s; \\'; X", "SELECT 'it''s; \\'|X" },
-        { "SELECT E'\\';'; X", "SELECT E'\\';'|X" },
-        { "SELECT E'a'\n'\\';'; X", "SELECT E'a'\n'\\';'|X" },
-        { "SELECT e 'a;'; X", "SELECT e 'a;'|X" },
-        { "SELECT \"a;\"\"b\"; X", "SELECT \"a;\"\"b\"|X" },
-        { "SELECT U&'\\0041;', U&\"x;\"; X", "SELECT U&'\\0041;', U&\"x;\"|X" },
-        { "SELECT $$;$$; X", "SELECT $$;$$|X" },
-        { "SELECT $a$ $$;$b$ $a$; X", "SELECT $a$ $$;$b$ $a$|X" },
-        { "SELECT a$b$; X$b$ Y", "SELECT a$b$|X$b$ Y" },
-        { "SELECT $1; X", "SELECT $1|X" },
-        { "SELECT 1$$;$$; X", "SELECT 1$$;$$|X" },
-        { "a -- it's ; \n b; c", "a -- it's ; \n b|c" },
-        { "a /* ; /* ; */ ' ; */ b; c", "a /* ; /* ; */ ' ; */ b|c" },
-        { "CREATE RULE r AS DO (SELECT 1; SELECT 2); X",
-          "CREATE RULE r AS DO (SELECT 1; SELECT 2)|X" },
-        { "SELECT 1); X", "SELECT 1)|X" },
-        { "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; "
-          "SELECT 2; END; X",
-          "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; "
-          "SELECT 2; END|X" },
-        { "CREATE OR REPLACE PROCEDURE p() BEGIN ATOMIC INSERT INTO t VALUES (1); END; X",
-          "CREATE OR REPLACE PROCEDURE p() BEGIN ATOMIC INSERT INTO t VALUES (1); END|X" },
-        { "CREATE TABLE begin (a int); X", "CREATE TABLE begin (a int)|X" },
-        { "\\restrict abc\nSELECT 1;\n\\unrestrict abc\n", "SELECT 1" },
-        { "SELECT 1;\r\nSELECT 2;\r\n", "SELECT 1|SELECT 2" },
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        assert_string_equal(split(cases[i][0]), cases[i][1]);
+    read_transaction("CREATE TABLE a (b int);\nINSERT INTO a VALUES (1);\n");
+    assert_parts("CREATE TABLE a (b int)|INSERT INTO a VALUES (1)");
+    assert_null(file.modes);
+    read_transaction("SAVEPOINT a; ROLLBACK TO a; RELEASE a");
+    assert_int_equal(file.count, 3);
+    read_transaction("REFRESH MATERIALIZED VIEW CONCURRENTLY a;");
+    read_transaction(
+        "DO $$ BEGIN x; END; $$; CREATE FUNCTION f() RETURNS int BEGIN ATOMIC "
+        "SELECT 1; END;");
 }
 
 static void
-test_takes_copy_data(void **state)
+blank_files_are_a_transaction_of_nothing(void **state)
 {
-    struct sql_file file = read_text("COPY t FROM STDIN WITH (FORMAT csv);\r\na;b\r\n'\n"
-                                     "\\.\r\nSELECT 1;");
-
     (void)state;
-    assert_int_equal(file.count, 2);
-    assert_int_equal(file.statements[0].copy_length, 7);
-    assert_memory_equal(file.statements[0].copy_data, "a;b\r\n'\n", 7);
-    assert_int_equal(file.statements[1].line, 5);
-    assert_true(file.has_copy);
-    assert_false(read_text("COPY t FROM '/stdin'; X").has_copy);
-    assert_true(read_text("COPY (SELECT 1) TO STDOUT;").has_copy);
-    assert_int_equal(read_text("COPY t FROM STDIN;\n\\.\n").statements[0].copy_length, 0);
+    read_transaction("");
+    assert_int_equal(file.count, 0);
+    read_transaction("-- nothing yet\n;\n/* ; */");
+    assert_int_equal(file.count, 0);
+    read_as("", true, SQL_MODE_STATEMENTS);
+    assert_int_equal(file.unit_count, 0);
 }
 
 static void
-test_refuses_what_cannot_be_read(void **state)
+a_pair_round_the_file_is_dropped(void **state)
 {
-    struct sql_file file;
-    struct error err = { 0 };
-
     (void)state;
-    refused("SELECT 1;\n 'x", 2, "unterminated string");
-    refused("SELECT \"x", 1, "unterminated quoted name");
-    refused("\n\nDO $x$ $$ x", 3, "unterminated dollar-quoted string");
-    refused("/* /* */", 1, "unterminated comment");
-    refused("COPY t FROM stdin;\n1\n", 1, "not ended");
-    refused("SELECT 1;\n\\d x\n", 2, "meta command '\\d'");
-    refused("SELECT '\xff'", 1, "invalid UTF-8 at byte offset 8");
-    refused("SELECT '\xc0\xaf'", 1, "invalid UTF-8");
-    refused("SELECT '\xed\xa0\x80'", 1, "invalid UTF-8");
-    assert_false(sqlfile_read("a\0b", 3, false, &arena, &file, &err));
-    assert_string_equal(err.message, "NUL at byte offset 1");
+    read_transaction(
+        "-- licence\nBEGIN;\nCREATE TABLE a ();\nDROP TABLE a;\nCOMMIT;\n-- end");
+    assert_parts("CREATE TABLE a ()|DROP TABLE a");
+    assert_string_equal(file.modes, "");
+    assert_int_equal(file.statements[0].line, 3);
+    assert_int_equal(file.classes[1].kind, SQL_ORDINARY);
+    read_transaction("START TRANSACTION; a; END");
+    assert_parts("a");
+    read_transaction("\\restrict x\nBEGIN; a; COMMIT;\n\\unrestrict x\n");
+    assert_parts("a");
+    read_transaction("BEGIN; COMMIT;");
+    assert_int_equal(file.count, 0);
+    read_transaction("BEGIN; SAVEPOINT s; a; ROLLBACK TO s; COMMIT;");
+    assert_int_equal(file.count, 3);
 }
 
 static void
-test_refuses_what_cannot_be_run(void **state)
+the_modes_of_its_begin_are_kept(void **state)
 {
     (void)state;
-    refused("SELECT 1;\nBEGIN;\nSELECT 2;", 2, "not ended");
-    refused("PREPARE TRANSACTION 'x';", 1, "PREPARE TRANSACTION");
-    refused("BEGIN; COMMIT AND CHAIN; COMMIT;", 1, "AND CHAIN");
-    refused("BEGIN READ ONLY; SELECT 1; COMMIT;", 1, "READ ONLY");
-    refused("SET TRANSACTION READ ONLY; SELECT 1;", 1, "READ ONLY");
-    refused("SET client_encoding TO latin1;", 1, "client_encoding");
-    refused("SET NAMES 'LATIN1';", 1, "client_encoding");
-    refused("SELECT pg_catalog.set_config('client_encoding', 'latin1', false);", 1,
-            "client_encoding");
-    refused("SET standard_conforming_strings = off;", 1, "standard_conforming_strings");
-    read_text("SET client_encoding = 'UTF8'; SET standard_conforming_strings = on;");
-    read_text("BEGIN; COMMIT AND NO CHAIN;");
+    read_transaction("BEGIN ISOLATION LEVEL SERIALIZABLE; a; COMMIT;");
+    assert_string_equal(file.modes, "ISOLATION LEVEL SERIALIZABLE");
+    read_transaction("BEGIN; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; a; COMMIT;");
+    assert_string_equal(file.modes, "ISOLATION LEVEL SERIALIZABLE");
+    assert_parts("a");
+    read_transaction("BEGIN READ WRITE; SET TRANSACTION DEFERRABLE; a; COMMIT;");
+    assert_string_equal(file.modes, "READ WRITE, DEFERRABLE");
+    assert_parts("a");
 }
 
 static void
-test_decides_the_mode(void **state)
+a_leading_set_transaction_gives_the_modes(void **state)
 {
-    static const struct {
-        const char *text;
-        enum sql_mode mode;
-        size_t count;
-    } cases[] = {
-        { "SELECT 1; SELECT 2;", SQL_MODE_TRANSACTION, 2 },
-        { "BEGIN; SELECT 1; COMMIT;", SQL_MODE_TRANSACTION, 1 },
-        { "START TRANSACTION; SAVEPOINT a; ROLLBACK TO a; END;", SQL_MODE_TRANSACTION, 2 },
-        { "BEGIN; COMMIT;", SQL_MODE_TRANSACTION, 0 },
-        { "BEGIN; SELECT 1; COMMIT; SELECT 2;", SQL_MODE_STATEMENTS, 4 },
-        { "BEGIN; SELECT 1; ROLLBACK;", SQL_MODE_STATEMENTS, 3 },
-        { "BEGIN; SELECT 1; COMMIT; BEGIN; SELECT 2; COMMIT;", SQL_MODE_STATEMENTS, 6 },
-        { "SELECT 1; COMMIT;", SQL_MODE_STATEMENTS, 2 },
-        { "BEGIN; VACUUM; COMMIT;", SQL_MODE_STATEMENTS, 3 },
-        { "CREATE INDEX CONCURRENTLY i ON t (a);", SQL_MODE_STATEMENTS, 1 },
-        { "REFRESH MATERIALIZED VIEW CONCURRENTLY m;", SQL_MODE_TRANSACTION, 1 },
-        { "SELECT 'VACUUM';", SQL_MODE_TRANSACTION, 1 },
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct sql_file file = read_text(cases[i].text);
-
-        assert_int_equal(file.mode, cases[i].mode);
-        assert_int_equal(file.count, cases[i].count);
-        assert_int_equal(file.notice != NULL, file.mode == SQL_MODE_STATEMENTS);
-    }
-    assert_int_equal(read_as("SELECT 1;", true).mode, SQL_MODE_STATEMENTS);
-    assert_null(read_as("VACUUM;", true).notice);
+    read_transaction("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; a; b");
+    assert_string_equal(file.modes, "ISOLATION LEVEL REPEATABLE READ");
+    assert_parts("a|b");
 }
 
 static void
-test_keeps_the_transaction_modes(void **state)
+read_only_is_refused(void **state)
 {
+    const char *message = "a migration cannot be READ ONLY: it records itself";
+
     (void)state;
-    assert_string_equal(read_text("BEGIN ISOLATION LEVEL SERIALIZABLE; X; COMMIT;").modes,
-                        "ISOLATION LEVEL SERIALIZABLE");
-    assert_string_equal(read_text("BEGIN WORK; X; COMMIT;").modes, "");
-    assert_string_equal(
-        read_text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; X;").modes,
-        "ISOLATION LEVEL REPEATABLE READ");
-    assert_null(read_text("X;").modes);
+    assert_fails("\nBEGIN READ ONLY; a; COMMIT;", message, 2);
+    assert_fails("BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY; a; END", message, 1);
+    assert_fails("BEGIN;\nSET TRANSACTION READ ONLY; a; COMMIT;", message, 1);
+    assert_fails("SET TRANSACTION READ ONLY; a;", message, 1);
+    assert_fails("VACUUM;\nBEGIN READ ONLY; a; COMMIT;", message, 2);
+    read_as("VACUUM; BEGIN READ ONLY; a; ROLLBACK", false, SQL_MODE_STATEMENTS);
 }
 
 static void
-test_groups_units(void **state)
+what_cannot_run_in_a_block_makes_statements_mode(void **state)
 {
-    struct sql_file file = read_as("A; BEGIN; B; COMMIT; BEGIN; C; ROLLBACK; COMMIT; D;"
-                                   "SET LOCAL x = 1;",
-                                   true);
+    (void)state;
+    read_statements("CREATE TABLE a ();\nCREATE INDEX CONCURRENTLY b ON a (c);",
+                    "runs statement by statement: CREATE INDEX CONCURRENTLY in line 2 "
+                    "cannot run in a transaction block");
+    assert_units("S1S1");
+    read_statements(";VACUUM",
+                    "runs statement by statement: VACUUM in line 1 cannot run in "
+                    "a transaction block");
+    read_statements(
+        "BEGIN; DISCARD ALL; COMMIT;",
+        "runs statement by statement: transaction control of its own in line 1");
+}
+
+static void
+transaction_control_makes_statements_mode(void **state)
+{
+    const char *notice =
+        "runs statement by statement: transaction control of its own in line 2";
 
     (void)state;
-    assert_int_equal(file.unit_count, 6);
-    assert_int_equal(file.units[0].kind, UNIT_SINGLE);
-    assert_int_equal(file.units[1].kind, UNIT_BLOCK);
-    assert_int_equal(file.units[1].first, 1);
-    assert_int_equal(file.units[1].count, 3);
-    assert_int_equal(file.units[2].kind, UNIT_UNDONE);
-    assert_int_equal(file.units[3].kind, UNIT_DROPPED);
+    read_statements("a;\nBEGIN; b; c; COMMIT; d", notice);
+    assert_units("S1B4S1");
+    assert_int_equal(file.notice_count, 0);
+    read_statements("\nBEGIN; a; COMMIT;\nBEGIN; b; END;", notice);
+    assert_units("B3B3");
+    read_statements("\nBEGIN; a; ROLLBACK;", notice);
+    assert_units("U3");
+    read_statements("a;\nBEGIN; SAVEPOINT s; ROLLBACK TO s; COMMIT", notice);
+    assert_units("S1B4");
+}
+
+static void
+control_outside_a_block_is_dropped_with_a_notice(void **state)
+{
+    (void)state;
+    read_as("a;\n;;commit;\nb;\nROLLBACK; c", false, SQL_MODE_STATEMENTS);
+    assert_units("S1D1S1D1S1");
     assert_int_equal(file.notice_count, 2);
-}
-
-static struct sql_class
-class_of(const char *text)
-{
-    struct sql_class class;
-
-    sqlkind_classify(text, strlen(text), &arena, &class);
-    return class;
+    assert_string_equal(file.notices[0],
+                        "line 2: dropped: no transaction block is open here");
+    assert_string_equal(file.notices[1],
+                        "line 4: dropped: no transaction block is open here");
 }
 
 static void
-test_knows_what_cannot_run_in_a_block(void **state)
+settings_for_a_block_outside_one_get_a_notice(void **state)
 {
-    static const struct {
-        const char *text;
-        enum sql_outside outside;
-        const char *index, *relation;
-    } cases[] = {
-        { "CREATE INDEX CONCURRENTLY i ON t (a)", OUTSIDE_CREATE_INDEX, "i", "t" },
-        { "create unique index concurrently if not exists \"I x\" on only s.t using btree (a)",
-          OUTSIDE_CREATE_INDEX, "\"I x\"", "s.t" },
-        { "CREATE INDEX CONCURRENTLY ON s.\"T\" (a)", OUTSIDE_CREATE_INDEX, NULL,
-          "s.\"T\"" },
-        { "CREATE INDEX i ON t (a)", OUTSIDE_NONE, NULL, NULL },
-        { "DROP INDEX CONCURRENTLY IF EXISTS s.i", OUTSIDE_DROP_INDEX, "s.i", NULL },
-        { "REINDEX (VERBOSE, CONCURRENTLY) TABLE t", OUTSIDE_REINDEX, NULL, "t" },
-        { "REINDEX INDEX CONCURRENTLY i", OUTSIDE_REINDEX, "i", NULL },
-        { "REINDEX TABLE t", OUTSIDE_NONE, NULL, "t" },
-        { "REINDEX SCHEMA s", OUTSIDE_REINDEX_MANY, NULL, NULL },
-        { "REINDEX (VERBOSE) DATABASE d", OUTSIDE_REINDEX_MANY, NULL, NULL },
-        { "VACUUM (FULL) t", OUTSIDE_VACUUM, NULL, NULL },
-        { "CLUSTER", OUTSIDE_CLUSTER, NULL, NULL },
-        { "CLUSTER VERBOSE", OUTSIDE_CLUSTER, NULL, NULL },
-        { "CLUSTER t", OUTSIDE_NONE, NULL, NULL },
-        { "ALTER SYSTEM SET x = 1", OUTSIDE_ALTER_SYSTEM, NULL, NULL },
-        { "CREATE DATABASE d", OUTSIDE_CREATE_DATABASE, "d", NULL },
-        { "DROP DATABASE IF EXISTS d", OUTSIDE_DROP_DATABASE, "d", NULL },
-        { "CREATE TABLESPACE x LOCATION '/y'", OUTSIDE_CREATE_TABLESPACE, "x", NULL },
-        { "ALTER DATABASE d SET TABLESPACE x", OUTSIDE_MOVE_DATABASE, "d", NULL },
-        { "ALTER DATABASE d SET search_path = x", OUTSIDE_NONE, NULL, NULL },
-        { "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p",
-          OUTSIDE_CREATE_SUBSCRIPTION, "s", NULL },
-        { "ALTER TABLE t DETACH PARTITION p CONCURRENTLY", OUTSIDE_DETACH, "p", "t" },
-        { "ALTER TABLE t DETACH PARTITION p", OUTSIDE_NONE, NULL, NULL },
-        { "COMMIT PREPARED 'x'", OUTSIDE_FINISH_PREPARED, NULL, NULL },
-        { "DISCARD ALL", OUTSIDE_DISCARD_ALL, NULL, NULL },
-        { "/* VACUUM */ SELECT 1", OUTSIDE_NONE, NULL, NULL },
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct sql_class class = class_of(cases[i].text);
-
-        if (class.outside != cases[i].outside)
-            fail_msg("%s", cases[i].text);
-        if (cases[i].index != NULL)
-            assert_string_equal(class.index, cases[i].index);
-        if (cases[i].relation != NULL)
-            assert_string_equal(class.relation, cases[i].relation);
-    }
+    read_as(
+        "SET LOCAL a = 1;\nBEGIN; SET LOCAL a = 1; COMMIT;\nSET TRANSACTION READ WRITE;",
+        true, SQL_MODE_STATEMENTS);
+    assert_units("S1B3S1");
+    assert_int_equal(file.notice_count, 2);
+    assert_string_equal(file.notices[0],
+                        "line 1: has no effect outside a transaction block");
+    assert_string_equal(file.notices[1],
+                        "line 3: has no effect outside a transaction block");
 }
 
 static void
-test_knows_session_state(void **state)
+no_transaction_asks_for_statements_mode(void **state)
 {
-    static const struct {
-        const char *text;
-        enum sql_kind kind;
-    } cases[] = {
-        { "SET search_path = x", SQL_SESSION },
-        { "SET SESSION x = 1", SQL_SESSION },
-        { "SET ROLE x", SQL_SESSION },
-        { "SET SESSION AUTHORIZATION x", SQL_SESSION },
-        { "RESET ALL", SQL_SESSION },
-        { "SELECT set_config('a', 'b', false)", SQL_SESSION },
-        { "SELECT pg_catalog.set_config('a', 'b', false)", SQL_SESSION },
-        { "LOAD 'x'", SQL_SESSION },
-        { "LISTEN x", SQL_SESSION },
-        { "DISCARD TEMP", SQL_SESSION },
-        { "SET LOCAL x = 1", SQL_SET_LOCAL },
-        { "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", SQL_SET_TRANSACTION },
-        { "SET CONSTRAINTS ALL DEFERRED", SQL_ORDINARY },
-        { "CREATE TEMP TABLE x ()", SQL_TEMPORARY },
-        { "CREATE LOCAL TEMPORARY TABLE x ()", SQL_TEMPORARY },
-        { "CREATE OR REPLACE TEMP VIEW v AS SELECT 1", SQL_TEMPORARY },
-        { "PREPARE p AS SELECT 1", SQL_TEMPORARY },
-        { "DECLARE c CURSOR FOR SELECT 1", SQL_TEMPORARY },
-        { "DO $$ $$", SQL_BLOCK },
-        { "CALL p()", SQL_BLOCK },
-        { "SAVEPOINT a", SQL_SAVEPOINT },
-        { "ROLLBACK TO SAVEPOINT a", SQL_SAVEPOINT },
-        { "ROLLBACK", SQL_ROLLBACK },
-        { "ABORT", SQL_ROLLBACK },
-        { "END", SQL_COMMIT },
-        { "SELECT 1", SQL_ORDINARY },
-        { "CREATE TABLE temp (a int)", SQL_ORDINARY },
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        if (class_of(cases[i].text).kind != cases[i].kind)
-            fail_msg("%s", cases[i].text);
-    }
+    read_as("BEGIN; a; COMMIT;", true, SQL_MODE_STATEMENTS);
+    assert_null(file.notice);
+    assert_units("B3");
+    read_as("a; b", true, SQL_MODE_STATEMENTS);
+    assert_null(file.notice);
+    assert_units("S1S1");
 }
 
 static void
-test_counts_lines_and_characters(void **state)
+a_block_of_statements_mode_keeps_its_modes(void **state)
 {
-    const char *text = "a\n\xC3\xBC\xC3\xBC b\nc";
-    size_t line, column;
-    char copy[16];
-
     (void)state;
-    sqlscan_line(text, strlen(text), 7, &line, &column);
-    assert_int_equal(line, 2);
-    assert_int_equal(column, 4);
-    sqlscan_line_text(text, strlen(text), 7, copy, sizeof(copy));
-    assert_string_equal(copy, "\xC3\xBC\xC3\xBC b");
+    read_as("BEGIN; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; a; COMMIT; VACUUM",
+            false, SQL_MODE_STATEMENTS);
+    assert_units("B4S1");
+    assert_string_equal(file.classes[0].modes, "ISOLATION LEVEL SERIALIZABLE");
 }
 
 static void
-test_is_linear(void **state)
+blocks_must_be_ended(void **state)
 {
-    size_t size = (size_t)8 << 20;
-    char *text = arena_alloc(&arena, size + 1);
-    struct sql_file file;
-    struct error err = { 0 };
+    const char *open = "this transaction block is not ended in the file";
 
     (void)state;
-    for (size_t i = 0; i + 10 <= size; i += 10)
-        memcpy(text + i, "SELECT 1;\n", 10);
-    assert_true(sqlfile_read(text, size / 10 * 10, false, &arena, &file, &err));
-    assert_int_equal(file.count, size / 10);
-    assert_int_equal(file.statements[file.count - 1].line, size / 10);
+    assert_fails("a;\nBEGIN;\nb;", open, 2);
+    assert_fails("BEGIN; a; COMMIT;\n\nSTART TRANSACTION; b", open, 3);
+    assert_fails("BEGIN; SAVEPOINT a; ROLLBACK TO a;", open, 1);
+    assert_fails("BEGIN; a;\nBEGIN; COMMIT;", "BEGIN inside a transaction block", 2);
+}
+
+static void
+what_no_migration_can_do_is_refused(void **state)
+{
+    (void)state;
+    assert_fails("BEGIN; a;\nPREPARE TRANSACTION 'x';",
+                 "PREPARE TRANSACTION is not possible in a migration", 2);
+    assert_fails("BEGIN; a;\nCOMMIT AND CHAIN; b; COMMIT",
+                 "AND CHAIN is not possible in a migration", 2);
+    assert_fails("BEGIN; a;\nROLLBACK AND CHAIN; b; COMMIT",
+                 "AND CHAIN is not possible in a migration", 2);
+    assert_fails("a;\n\nSET client_encoding = 'LATIN1';",
+                 "client_encoding must stay UTF8", 3);
+    assert_fails("SET standard_conforming_strings = off;",
+                 "standard_conforming_strings must stay on", 1);
+    assert_fails("SELECT 'a", "unterminated string", 1);
+}
+
+static void
+bytes_that_are_not_text_are_refused(void **state)
+{
+    (void)state;
+    assert_false(read_bytes("a;\nb\0;", 6, false));
+    assert_string_equal(err.message, "NUL at byte offset 4");
+    assert_int_equal(err.place.line, 2);
+    assert_int_equal(err.place.column, 2);
+    assert_fails("SELECT '\xC3\xA9';\n'\xFF'", "invalid UTF-8 at byte offset 14", 2);
+    assert_fails("\xC0\x80", "invalid UTF-8 at byte offset 0", 1);
+    assert_fails("\xE0\x80\x80", "invalid UTF-8 at byte offset 0", 1);
+    assert_fails("\xED\xA0\x80", "invalid UTF-8 at byte offset 0", 1);
+    assert_fails("\xF4\x90\x80\x80", "invalid UTF-8 at byte offset 0", 1);
+    assert_fails("a\xE2\x82", "invalid UTF-8 at byte offset 1", 1);
+    assert_fails("\x80", "invalid UTF-8 at byte offset 0", 1);
+}
+
+static void
+every_character_is_accepted(void **state)
+{
+    (void)state;
+    read_transaction("SELECT '\xC2\x80 \xDF\xBF \xE0\xA0\x80 \xED\x9F\xBF \xEE\x80\x80 "
+                     "\xEF\xBF\xBF \xF0\x90\x80\x80 \xF4\x8F\xBF\xBF \x7F\x01';");
+    assert_int_equal(file.count, 1);
+}
+
+static void
+copy_with_the_client_is_known(void **state)
+{
+    (void)state;
+    read_transaction("COPY a FROM STDIN;\n1\n\\.\n");
+    assert_true(file.has_copy);
+    assert_string_equal(arena_strndup(&arena, file.statements[0].copy_data,
+                                      file.statements[0].copy_length),
+                        "1\n");
+    read_transaction("COPY a TO STDOUT;");
+    assert_true(file.has_copy);
+    read_transaction("COPY a FROM '/b';");
+    assert_false(file.has_copy);
+}
+
+static const char dump[] =
+    "--\n-- PostgreSQL database dump\n--\n\n\\restrict 7gTq\n\n"
+    "SET statement_timeout = 0;\nSET client_encoding = 'UTF8';\n"
+    "SET standard_conforming_strings = on;\n"
+    "SELECT pg_catalog.set_config('search_path', '', false);\n"
+    "SET check_function_bodies = false;\n\n"
+    "CREATE FUNCTION public.f() RETURNS trigger\n    LANGUAGE plpgsql\n    AS $$\n"
+    "BEGIN\n  -- don't\n  RETURN NEW;\nEND;\n$$;\n\n"
+    "COPY public.t (id, name) FROM stdin;\n1\tO'Hara; \"x\n2\t\\N\n\\.\n\n\n"
+    "SELECT pg_catalog.setval('public.t_id_seq', 2, true);\n\n\\unrestrict 7gTq\n\n";
+
+static void
+output_of_pg_dump_is_a_migration(void **state)
+{
+    (void)state;
+    read_transaction(dump);
+    assert_int_equal(file.count, 8);
+    assert_int_equal(file.classes[3].kind, SQL_SESSION);
+    assert_int_equal(file.statements[6].line, 22);
+    assert_non_null(file.statements[6].copy_data);
+    assert_int_equal(file.classes[7].kind, SQL_ORDINARY);
+}
+
+/* Shapes that public migration folders hold (quotes in comments, CRLF, no last `;`). */
+static void
+odd_files_of_the_field_are_read(void **state)
+{
+    (void)state;
+    read_transaction(
+        "-- don't; \"really\r\nSELECT 'a;\r\n--b', E'\\'' ;\r\n\r\nSELECT 2");
+    assert_int_equal(file.count, 2);
+    read_transaction("DO $body$ BEGIN EXECUTE $q$ SELECT '$$;$$' $q$; END $body$");
+    assert_int_equal(file.count, 1);
+    read_transaction("/* BEGIN; */ ALTER TABLE a ADD b text DEFAULT '\\d;'; -- COMMIT;");
+    assert_int_equal(file.count, 1);
+    read_transaction("\xEF\xBB\xBF"
+                     "BEGIN;\r\na;\r\nCOMMIT;\r\n");
+    assert_parts("a");
 }
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_splits_where_psql_does, teardown),
-        cmocka_unit_test_teardown(test_takes_copy_data, teardown),
-        cmocka_unit_test_teardown(test_refuses_what_cannot_be_read, teardown),
-        cmocka_unit_test_teardown(test_refuses_what_cannot_be_run, teardown),
-        cmocka_unit_test_teardown(test_decides_the_mode, teardown),
-        cmocka_unit_test_teardown(test_keeps_the_transaction_modes, teardown),
-        cmocka_unit_test_teardown(test_groups_units, teardown),
-        cmocka_unit_test_teardown(test_knows_what_cannot_run_in_a_block, teardown),
-        cmocka_unit_test_teardown(test_knows_session_state, teardown),
-        cmocka_unit_test_teardown(test_counts_lines_and_characters, teardown),
-        cmocka_unit_test_teardown(test_is_linear, teardown),
+        cmocka_unit_test_teardown(plain_files_are_one_transaction, release),
+        cmocka_unit_test_teardown(blank_files_are_a_transaction_of_nothing, release),
+        cmocka_unit_test_teardown(a_pair_round_the_file_is_dropped, release),
+        cmocka_unit_test_teardown(the_modes_of_its_begin_are_kept, release),
+        cmocka_unit_test_teardown(a_leading_set_transaction_gives_the_modes, release),
+        cmocka_unit_test_teardown(read_only_is_refused, release),
+        cmocka_unit_test_teardown(what_cannot_run_in_a_block_makes_statements_mode,
+                                  release),
+        cmocka_unit_test_teardown(transaction_control_makes_statements_mode, release),
+        cmocka_unit_test_teardown(control_outside_a_block_is_dropped_with_a_notice,
+                                  release),
+        cmocka_unit_test_teardown(settings_for_a_block_outside_one_get_a_notice, release),
+        cmocka_unit_test_teardown(no_transaction_asks_for_statements_mode, release),
+        cmocka_unit_test_teardown(a_block_of_statements_mode_keeps_its_modes, release),
+        cmocka_unit_test_teardown(blocks_must_be_ended, release),
+        cmocka_unit_test_teardown(what_no_migration_can_do_is_refused, release),
+        cmocka_unit_test_teardown(bytes_that_are_not_text_are_refused, release),
+        cmocka_unit_test_teardown(every_character_is_accepted, release),
+        cmocka_unit_test_teardown(copy_with_the_client_is_known, release),
+        cmocka_unit_test_teardown(output_of_pg_dump_is_a_migration, release),
+        cmocka_unit_test_teardown(odd_files_of_the_field_are_read, release),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
