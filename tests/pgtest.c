@@ -58,7 +58,8 @@ void
 pgtest_close(struct pgtest *t)
 {
     server_close(&t->server);
-    on_server(arena_printf(&t->arena, "DROP DATABASE IF EXISTS %s WITH (FORCE)", t->name));
+    on_server(
+        arena_printf(&t->arena, "DROP DATABASE IF EXISTS %s WITH (FORCE)", t->name));
     log_release(&t->notices);
     arena_release(&t->arena);
 }

@@ -20,10 +20,10 @@
 
 /* The client's messages, told apart as they pass: type, length, body. */
 struct count {
-    bool started;    /* the startup message, which has no type, has passed */
-    size_t have;     /* bytes of the header at hand */
+    bool started; /* the startup message, which has no type, has passed */
+    size_t have;  /* bytes of the header at hand */
     uint8_t head[5];
-    uint32_t left;   /* bytes of the body still to pass */
+    uint32_t left; /* bytes of the body still to pass */
     unsigned long syncs;
 };
 

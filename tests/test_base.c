@@ -65,8 +65,9 @@ test_sha256_and_fnv(void **state)
 static void
 test_bom_and_line_ends_are_no_drift(void **state)
 {
-    static const char *const same[] = { "a\nb\n", "a\r\nb\r\n", "\xEF\xBB\xBF"
-                                                                "a\nb\n",
+    static const char *const same[] = { "a\nb\n", "a\r\nb\r\n",
+                                        "\xEF\xBB\xBF"
+                                        "a\nb\n",
                                         "\xEF\xBB\xBF"
                                         "a\r\nb\r\n" };
     static const char *const others[] = { "a\nb", "a b\n", "", "a\rb\n" };
@@ -88,10 +89,11 @@ test_durations(void **state)
     static const struct {
         const char *text;
         int64_t ms;
-    } good[] = { { "500ms", 500 }, { "30s", 30000 }, { "5m", 300000 },
-                 { "2h", 7200000 }, { "0", 0 },      { "0s", 0 } };
-    static const char *const bad[] = { "", "5", "s", "-1s", "1.5s", "5 m", "5d", "1s ",
-                                       "99999999999999h" };
+    } good[] = { { "500ms", 500 },  { "30s", 30000 }, { "5m", 300000 },
+                 { "2h", 7200000 }, { "0", 0 },       { "0s", 0 } };
+    static const char *const bad[] = { "",    "5",    "s",
+                                       "-1s", "1.5s", "5 m",
+                                       "5d",  "1s ",  "99999999999999h" };
     char buf[32];
     int64_t ms;
 

@@ -35,7 +35,8 @@ files(const char *versions, const char *names)
         m->version = versions[source.count] - '0';
         m->version_text = arena_printf(&arena, "%c", versions[source.count]);
         m->name = arena_printf(&arena, "%c", names[source.count]);
-        m->up = (struct migration_file){ FILE_SQL, arena_printf(&arena, "%s_x", m->name) };
+        m->up =
+            (struct migration_file){ FILE_SQL, arena_printf(&arena, "%s_x", m->name) };
     }
     return source;
 }
@@ -93,8 +94,8 @@ static void
 test_pending_is_disk_minus_applied(void **state)
 {
     (void)state;
-    assert_true(build(files("1234", "abcd"), rows("13", "ac"), (struct plan_request){ 0 },
-                      NULL));
+    assert_true(
+        build(files("1234", "abcd"), rows("13", "ac"), (struct plan_request){ 0 }, NULL));
     assert_string_equal(states(), "alap");
     assert_string_equal(steps(), "24");
     assert_int_equal(plan.pending, 2);
@@ -109,7 +110,8 @@ test_late_ones_may_be_refused(void **state)
 {
     (void)state;
     settings.out_of_order_error = true;
-    assert_true(build(files("12", "ab"), rows("2", "b"), (struct plan_request){ 0 }, NULL));
+    assert_true(
+        build(files("12", "ab"), rows("2", "b"), (struct plan_request){ 0 }, NULL));
     assert_int_equal(count(PROBLEM_ERROR), 1);
 }
 
@@ -134,18 +136,18 @@ test_settings_make_errors_of_warnings(void **state)
     (void)state;
     settings.drift = DRIFT_ERROR;
     settings.orphans_error = true;
-    assert_true(build(files("1", "a"), rows("19", "az"), (struct plan_request){ 0 },
-                      drifted));
+    assert_true(
+        build(files("1", "a"), rows("19", "az"), (struct plan_request){ 0 }, drifted));
     assert_int_equal(count(PROBLEM_ERROR), 2);
     setup(NULL);
     settings.strict = true;
-    assert_true(build(files("1", "a"), rows("19", "az"), (struct plan_request){ 0 },
-                      drifted));
+    assert_true(
+        build(files("1", "a"), rows("19", "az"), (struct plan_request){ 0 }, drifted));
     assert_int_equal(count(PROBLEM_ERROR), 2);
     setup(NULL);
     settings.drift = DRIFT_OFF;
-    assert_true(build(files("1", "a"), rows("1", "a"), (struct plan_request){ 0 },
-                      drifted));
+    assert_true(
+        build(files("1", "a"), rows("1", "a"), (struct plan_request){ 0 }, drifted));
     assert_string_equal(states(), "a");
 }
 
@@ -153,7 +155,8 @@ static void
 test_the_wrong_folder_is_one_problem(void **state)
 {
     (void)state;
-    assert_true(build(files("", ""), rows("123", "abc"), (struct plan_request){ 0 }, NULL));
+    assert_true(
+        build(files("", ""), rows("123", "abc"), (struct plan_request){ 0 }, NULL));
     assert_int_equal(problems.count, 1);
     assert_int_equal(problems.list[0].kind, PROBLEM_WRONG_FOLDER);
     assert_string_equal(problems.list[0].message,

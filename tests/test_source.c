@@ -101,8 +101,10 @@ test_order_is_numeric_and_downs_find_their_up(void **state)
 static void
 test_doubles_and_lonely_downs_are_problems(void **state)
 {
-    static const char *const names[] = { "1_a.up.sql", "0001_b.up.sql", "1_a.up.lua",
-                                         "2_x.down.sql", "1_a.down.sql", "1_b.down.sql" };
+    static const char *const names[] = {
+        "1_a.up.sql",   "0001_b.up.sql", "1_a.up.lua",
+        "2_x.down.sql", "1_a.down.sql",  "1_b.down.sql"
+    };
     struct problems problems;
 
     (void)state;
@@ -153,8 +155,8 @@ test_directives_stand_in_the_head(void **state)
     assert_int_equal(d.lock_timeout, 2000);
     assert_int_equal(d.lock_retry, 600000);
     assert_string_equal(d.irreversible, "drops the old ones");
-    assert_true(directives("--[==[ ]] luamig: nonsense ]==]\n-- luamig: timeout=0", &d,
-                           &err));
+    assert_true(
+        directives("--[==[ ]] luamig: nonsense ]==]\n-- luamig: timeout=0", &d, &err));
     assert_true(d.has_timeout);
     assert_int_equal(d.timeout, 0);
     assert_true(directives("-- about luamig: nonsense\n", &d, &err));

@@ -339,8 +339,8 @@ check_alone(struct stepper *s)
         if (s->rows[i].worker == NULL)
             continue;
         error_set(s->err, ERROR_LOCK, "%s of run %s is at work on %s_%s",
-                  s->rows[i].worker, s->rows[i].run,
-                  s->content->migration->version_text, s->content->migration->name);
+                  s->rows[i].worker, s->rows[i].run, s->content->migration->version_text,
+                  s->content->migration->name);
         return error_hint(s->err, "Run `luamig up` again when it has ended, or use a run "
                                   "lock (--lock advisory).");
     }
