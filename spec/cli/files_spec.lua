@@ -111,6 +111,7 @@ describe("the migrations folder", function()
         { "an unclosed BEGIN", "SELECT 1;\nBEGIN;\nSELECT 2;", ":2", "not ended" },
         { "COMMIT AND CHAIN", "BEGIN;\nSELECT 1;\nCOMMIT AND CHAIN;\nCOMMIT;", ":3", "CHAIN" },
         { "a meta command", "SELECT 1;\n\\connect x\n", ":2:1", "meta command" },
+        { "background", "-- luamig: background\nSELECT 1;", "background runs are not supported" },
         { "READ ONLY", "BEGIN READ ONLY;\nSELECT 1;\nCOMMIT;", "READ ONLY" },
     }
     for _, case in ipairs(cases) do
@@ -124,6 +125,16 @@ describe("the migrations folder", function()
             assert.equal("", s:applied())
         end)
     end
+
+    it("with a Lua migration is exit 4, nothing applied: what is not run is not recorded", function()
+        s:files { ["1_a.up.sql"] = "CREATE TABLE a ();", ["2_b.up.lua"] = "db:exec('SELECT 1')" }
+        assert.matches("Lua migrations are not supported by this version", s:expect(4, "up").err)
+        assert.is_false(s:has("a"))
+        s:expect(0, "validate")
+        s:file("2_b.up.lua", "\nx = = 1")
+        assert.matches("2_b.up.lua:2", s:expect(4, "validate").err, 1, true)
+        assert.matches("2_b.up.lua:2", s:expect(4, "up").err, 1, true)
+    end)
 
     it("reads BOM, CRLF and a missing last semicolon", function()
         s:file("1_a.up.sql", "\xEF\xBB\xBF-- luamig: timeout=1m\r\nCREATE TABLE a ();\r\n"

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "plan/sqlscan.h"
+#include "script/compile.h"
 
 /* An error of a pure module knows the line; the file is known here. */
 static bool
@@ -36,6 +37,19 @@ read_down(const struct migration *migration, struct arena *arena, struct content
     return in_file(err, migration->down.path, NULL);
 }
 
+/* The body of a file, by its kind. */
+static bool
+parse_up(const struct migration *migration, struct arena *arena, struct content *out,
+         struct error *err)
+{
+    const struct fs_text *up = &out->up;
+
+    if (migration->up.kind == FILE_LUA)
+        return script_compile(migration->up.path, up->bytes, up->size, err);
+    return sqlfile_read(up->bytes, up->size, out->directives.no_transaction, arena,
+                        &out->sql, err);
+}
+
 bool
 content_read(const struct migration *migration, struct arena *arena, struct content *out,
              struct error *err)
@@ -48,11 +62,22 @@ content_read(const struct migration *migration, struct arena *arena, struct cont
     digest_sha256(out->up.bytes, out->up.size, out->checksum);
     if (!directives_read(out->up.bytes, out->up.size, arena, &out->directives, err))
         return in_file(err, path, &out->up);
-    if (migration->up.kind == FILE_SQL &&
-        !sqlfile_read(out->up.bytes, out->up.size, out->directives.no_transaction, arena,
-                      &out->sql, err))
+    if (!parse_up(migration, arena, out, err))
         return in_file(err, path, &out->up);
     return read_down(migration, arena, out, err);
+}
+
+bool
+content_is_supported(const struct content *content, struct error *err)
+{
+    const char *what = content->migration->up.kind == FILE_LUA ? "Lua migrations" : NULL;
+
+    if (content->directives.background)
+        what = "background runs";
+    if (what == NULL)
+        return true;
+    error_set(err, ERROR_PLAN, "%s are not supported by this version of luamig", what);
+    return error_at(err, content->migration->up.path, 0, 0);
 }
 
 const char *

@@ -29,6 +29,12 @@ struct content {
 bool content_read(const struct migration *migration, struct arena *arena,
                   struct content *out, struct error *err);
 
+/*
+ * Whether `up` can run it: Lua migrations and background runs are not there yet, and what
+ * cannot be run must not be recorded. ERROR_PLAN with the file.
+ */
+bool content_is_supported(const struct content *content, struct error *err);
+
 /* "transaction", "statements", "script". */
 const char *content_mode(const struct content *content);
 

@@ -171,7 +171,8 @@ read_steps(struct migrator *m, struct survey *survey)
     for (size_t i = 0; i < plan->step_count; i++) {
         const struct migration *migration = plan->steps[i]->migration;
 
-        if (!content_read(migration, m->arena, &survey->contents[i], &err))
+        if (!content_read(migration, m->arena, &survey->contents[i], &err) ||
+            !content_is_supported(&survey->contents[i], &err))
             add_file_problem(m, survey, migration, &err);
     }
 }
