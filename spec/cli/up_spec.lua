@@ -87,7 +87,7 @@ describe("luamig up", function()
             assert.matches("^%x%x%x%x%x%x%x%x$", last.run)
             events[#events + 1] = last.event
         end
-        assert.same({ "lock_acquired", "run_started", "migration_started", "migration_applied",
+        assert.same({ "run_started", "lock_acquired", "migration_started", "migration_applied",
             "migration_started", "migration_failed", "run_finished" }, events)
         assert.same({ "failed", 1, 1, 7 }, { last.outcome, last.applied, last.pending, last.exit })
         assert.same({ "sql", "22012", 1 },

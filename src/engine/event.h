@@ -16,9 +16,9 @@
 #include "plan/source.h"
 
 enum event_kind {
-    EVENT_RUN_STARTED,       /* the plan is final: steps, pending */
-    EVENT_WAITING,           /* text: for whom or what; elapsed: since when */
-    EVENT_LOCK_ACQUIRED,     /* elapsed: how long it took */
+    EVENT_RUN_STARTED,   /* there is something to do: steps, as seen before the lock */
+    EVENT_WAITING,       /* text: for whom or what; elapsed: since when */
+    EVENT_LOCK_ACQUIRED, /* elapsed: how long it took */
     EVENT_MIGRATION_STARTED, /* migration, mode, step of steps */
     EVENT_MIGRATION_APPLIED, /* migration, elapsed; text: a remark ("empty"), or NULL */
     EVENT_MIGRATION_FAILED,  /* migration, elapsed, error */

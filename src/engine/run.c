@@ -263,8 +263,6 @@ apply_all(struct run *run)
 {
     const struct plan *plan = &run->survey.plan;
 
-    migrator_notify(&run->m, (struct event){ .kind = EVENT_RUN_STARTED,
-                                             .steps = plan->step_count });
     stop_limit(run->m.stop, LIMIT_RUN, run->m.settings->timeout);
     for (size_t i = 0; i < plan->step_count; i++) {
         if (!may_go_on(run) || !apply_step(run, i))
@@ -282,8 +280,12 @@ run_steps(struct run *run)
     run->summary->outcome = OUTCOME_REFUSED;
     if (!read_files(run) || !connect_work(run) || !quick_look(run, &nothing))
         return false;
-    if (!nothing && (!take_lock(run) || !plan_under_lock(run)))
-        return false;
+    if (!nothing) {
+        migrator_notify(&run->m, (struct event){ .kind = EVENT_RUN_STARTED,
+                                                 .steps = run->survey.plan.step_count });
+        if (!take_lock(run) || !plan_under_lock(run))
+            return false;
+    }
     run->summary->outcome = OUTCOME_DONE;
     run->summary->nothing_to_do = run->survey.plan.step_count == 0;
     return run->summary->nothing_to_do || apply_all(run);
