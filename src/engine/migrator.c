@@ -19,7 +19,11 @@ migrator_init(struct migrator *m, const char *command, const struct settings *se
               const struct observer *observer, struct stop *stop, struct arena *arena)
 {
     *m = (struct migrator){
-        .settings = settings, .observer = observer, .stop = stop, .arena = arena
+        .settings = settings,
+        .observer = observer,
+        .stop = stop,
+        .arena = arena,
+        .label = "",
     };
     digest_random_hex(m->run, 8);
     m->key = lock_key(&settings->table);
@@ -41,6 +45,51 @@ migrator_release(struct migrator *m)
 {
     server_close(&m->server);
     log_release(&m->notices);
+}
+
+bool
+migrator_connect(struct migrator *m, struct error *err)
+{
+    char label[256];
+
+    if (!session_open(&m->server, SESSION_WORK, err))
+        return false;
+    server_label(&m->server, label, sizeof(label));
+    m->label = arena_strdup(m->arena, label);
+    if (!m->server.standby)
+        return true;
+    error_set(err, ERROR_CONNECT, "this server is read-only (a standby)");
+    return error_hint(err, "Run luamig against the primary.");
+}
+
+bool
+migrator_lock(struct migrator *m, struct error *err)
+{
+    int64_t began = stop_now();
+
+    if (m->settings->lock == LOCK_NONE) {
+        migrator_notify(m,
+                        (struct event){ .kind = EVENT_NOTICE,
+                                        .level = PROBLEM_WARNING,
+                                        .text = "no run lock is taken (lock = none)" });
+        return true;
+    }
+    stop_limit(m->stop, LIMIT_LOCK_WAIT, m->settings->lock_wait);
+    if (!lock_acquire(&m->server, m->key, m->fence, err))
+        return false;
+    m->locked = true;
+    stop_limit(m->stop, LIMIT_LOCK_WAIT, 0);
+    migrator_notify(m, (struct event){ .kind = EVENT_LOCK_ACQUIRED,
+                                       .elapsed = stop_now() - began });
+    return true;
+}
+
+void
+migrator_unlock(struct migrator *m)
+{
+    if (m->locked)
+        lock_release(&m->server);
+    m->locked = false;
 }
 
 void

@@ -31,7 +31,9 @@ struct migrator {
     struct server server;
     struct log notices;
     struct applied_table table; /* as it was found */
-    uint64_t key, fence;        /* of the run lock, pg/lock */
+    const char *label;          /* "app@db1"; "" before a connection stood */
+    bool locked;
+    uint64_t key, fence; /* of the run lock, pg/lock */
     struct activity activity;
 };
 
@@ -40,6 +42,16 @@ void migrator_init(struct migrator *m, const char *command,
                    const struct settings *settings, const struct observer *observer,
                    struct stop *stop, struct arena *arena);
 void migrator_release(struct migrator *m);
+
+/* Opens work for a command that writes: ERROR_CONNECT on a standby. */
+bool migrator_connect(struct migrator *m, struct error *err);
+
+/*
+ * Takes the run lock by the settings lock and lock_wait; waiting is told to the observer.
+ * Giving it back is fine where it was not had.
+ */
+bool migrator_lock(struct migrator *m, struct error *err);
+void migrator_unlock(struct migrator *m);
 
 /* Sends an event that carries the run's id and the migration at work. */
 void migrator_notify(struct migrator *m, struct event event);

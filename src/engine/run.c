@@ -7,7 +7,6 @@
 #include "engine/migrator.h"
 #include "engine/preflight.h"
 #include "engine/survey.h"
-#include "pg/lock.h"
 #include "pg/wait.h"
 
 struct run {
@@ -16,7 +15,6 @@ struct run {
     struct survey survey;
     struct run_summary *summary;
     struct error *err;
-    bool locked;
 };
 
 static bool
@@ -41,17 +39,10 @@ read_files(struct run *run)
 static bool
 connect_work(struct run *run)
 {
-    struct server *server = &run->m.server;
-    char label[256];
+    bool ok = migrator_connect(&run->m, run->err);
 
-    if (!session_open(server, SESSION_WORK, run->err))
-        return false;
-    server_label(server, label, sizeof(label));
-    run->summary->target = arena_strdup(run->m.arena, label);
-    if (!server->standby)
-        return true;
-    error_set(run->err, ERROR_CONNECT, "this server is read-only (a standby)");
-    return error_hint(run->err, "Run luamig against the primary.");
+    run->summary->target = run->m.label;
+    return ok;
 }
 
 static void
@@ -84,30 +75,6 @@ quick_look(struct run *run, bool *nothing)
         tell_empty(run);
     if (*nothing || problems_count(&survey->problems, PROBLEM_ERROR) > 0)
         return tell_and_check(run);
-    return true;
-}
-
-static bool
-take_lock(struct run *run)
-{
-    const struct settings *settings = run->m.settings;
-    struct migrator *m = &run->m;
-    int64_t began = stop_now();
-
-    if (settings->lock == LOCK_NONE) {
-        migrator_notify(m,
-                        (struct event){ .kind = EVENT_NOTICE,
-                                        .level = PROBLEM_WARNING,
-                                        .text = "no run lock is taken (lock = none)" });
-        return true;
-    }
-    stop_limit(m->stop, LIMIT_LOCK_WAIT, settings->lock_wait);
-    if (!lock_acquire(&m->server, m->key, m->fence, run->err))
-        return false;
-    run->locked = true;
-    stop_limit(m->stop, LIMIT_LOCK_WAIT, 0);
-    migrator_notify(m, (struct event){ .kind = EVENT_LOCK_ACQUIRED,
-                                       .elapsed = stop_now() - began });
     return true;
 }
 
@@ -283,7 +250,7 @@ run_steps(struct run *run)
     if (!nothing) {
         migrator_notify(&run->m, (struct event){ .kind = EVENT_RUN_STARTED,
                                                  .steps = run->survey.plan.step_count });
-        if (!take_lock(run) || !plan_under_lock(run))
+        if (!migrator_lock(&run->m, run->err) || !plan_under_lock(run))
             return false;
     }
     run->summary->outcome = OUTCOME_DONE;
@@ -319,8 +286,7 @@ run_up(const struct settings *settings, const struct plan_request *request,
     settle_outcome(&run, done);
     migrator_grace(&run.m, &grace, 2000);
     migrator_flush_notices(&run.m, NULL);
-    if (run.locked)
-        lock_release(&run.m.server);
+    migrator_unlock(&run.m);
     summary->elapsed = stop_now() - began;
     summary->signal = summary->outcome == OUTCOME_SIGNAL ? stop_signal() : 0;
     migrator_notify(&run.m, (struct event){ .kind = EVENT_RUN_FINISHED,
