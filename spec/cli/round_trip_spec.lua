@@ -9,7 +9,8 @@ describe("round trips", function()
         local dir, port = s.url:match("host=([^&]+)&port=(%d+)")
         local counts = s.dir .. "/counts"
         local proxy = io.popen(("exec %s/tests/proxy %s/.s.PGSQL.%s %s"):format(build, dir, port, counts))
-        local url = ("postgres://postgres@127.0.0.1:%s/%s?sslmode=disable&gssencmode=disable"):format(proxy:read("l"), s.name)
+        local url = ("postgres://postgres@127.0.0.1:%s/%s?sslmode=disable&gssencmode=disable"):format(
+            proxy:read("l"), s.name)
 
         -- The work connection is the one with the most round trips.
         local function most(first, last)

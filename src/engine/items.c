@@ -20,7 +20,7 @@ items_add(struct items *items, enum item_mark mark, const char *sql,
     add(items, (struct pipeline_item){ .sql = sql,
                                        .length = strlen(sql),
                                        .params = params,
-                                       .mark = mark,
+                                       .mark = (int)mark,
                                        .flush = mark == ITEM_ROW });
 }
 

@@ -27,8 +27,8 @@ struct applied {
 struct applied_set {
     struct applied *rows; /* ascending by version */
     size_t count;
-    bool names_only; /* applied_at and checksum were not asked for */
-    const int64_t *partial; /* versions with rows in _steps, ascending; may be applied or not */
+    bool names_only;        /* applied_at and checksum were not asked for */
+    const int64_t *partial; /* versions with rows in _steps, ascending */
     size_t partial_count;
 };
 
