@@ -61,6 +61,22 @@ describe("the run lock", function()
         assert.equal("1,2", s:applied())
     end)
 
+    it("is no help when the work connection itself is lost: exit 7, and the next up finds out", function()
+        s:file("1_a.up.sql", "CREATE TABLE a ();\nSELECT pg_terminate_backend(pg_backend_pid());")
+        s:file("2_b.up.sql", "-- luamig: no-transaction\nCREATE TABLE b ();\n"
+            .. "SELECT pg_terminate_backend(pg_backend_pid());")
+        local r = s:expect(7, "up")
+        assert.matches("the connection was lost while 1_a ran", r.err)
+        assert.matches("told by its row", r.err)
+        assert.equal("", s:applied())
+        s:file("1_a.up.sql", "CREATE TABLE a ();")
+        s:expect(7, "up")
+        assert.equal("1", s:applied())
+        s:file("2_b.up.sql", "-- luamig: no-transaction\nCREATE TABLE b ();\nSELECT 2;")
+        s:expect(0, "up")
+        assert.equal("1,2", s:applied())
+    end)
+
     it("that was lost stops COMMIT itself", function()
         -- The migration ends the lock's backend and goes on when it is gone.
         s:file("1_a.up.sql", [[

@@ -137,8 +137,7 @@ describe("the command line", function()
 
     it("help lists the commands, help CMD is CMD --help", function()
         local all = s:expect(0, "help").out
-        for _, name in ipairs { "up", "status", "plan", "verify", "validate", "history", "create",
-            "init", "help" } do
+        for _, name in ipairs { "up", "status", "plan", "verify", "validate", "history", "baseline", "mark", "repair", "create", "init", "help" } do
             assert.matches("\n  " .. name .. " ", all, 1, true)
             local one = s:expect(0, "help", name).out
             assert.matches("usage: luamig " .. name, one, 1, true)

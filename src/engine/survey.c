@@ -39,8 +39,8 @@ count_taken_over(struct migrator *m, struct survey *survey)
     }
 }
 
-static bool
-read_rows(struct migrator *m, struct survey *survey, struct error *err)
+bool
+survey_rows(struct migrator *m, struct survey *survey, struct error *err)
 {
     const struct table_name *table = &m->settings->table;
     struct session *work = &m->server.work;
@@ -71,7 +71,7 @@ survey_record(struct migrator *m, struct survey *survey, struct error *err)
     struct takeover_input in;
 
     if (!applied_look(work, &m->settings->table, m->arena, &m->table, err) ||
-        !read_rows(m, survey, err))
+        !survey_rows(m, survey, err))
         return false;
     in = survey_takeover(m, survey);
     if (!takeover_look(work, &in, m->arena, &survey->takeover, err))

@@ -25,6 +25,9 @@ struct survey {
 /* Lists the folder. Its problems fail nothing yet. */
 bool survey_files(struct migrator *m, struct survey *survey, struct error *err);
 
+/* Reads the rows, and the half-done versions, as m->table says. */
+bool survey_rows(struct migrator *m, struct survey *survey, struct error *err);
+
 /*
  * Reads the record on work: the table's shape, the set, the half-done ones, another tool's
  * tracker. In what is read here a take-over that is to come counts as done.

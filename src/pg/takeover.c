@@ -145,34 +145,57 @@ look_for_first_time(struct session *session, const struct takeover_input *in,
                          : refuse_unnamed(list, count, err);
 }
 
+/* The newest take-over as the history has it, and the tracker as it stands now. */
+static bool
+compare(struct session *session, const struct takeover_input *in, struct arena *arena,
+        struct takeover *then, struct takeover *now, struct error *err)
+{
+    struct tracker *list;
+    size_t count;
+
+    *then = *now = (struct takeover){ 0 };
+    if (in->history == NULL)
+        return true;
+    if (!history_last_takeover(session, in->history, arena, &then->tracker,
+                               &then->version, err))
+        return false;
+    if (then->tracker == NULL)
+        return true;
+    if (!find_trackers(session, then->tracker, arena, &list, &count, err))
+        return false;
+    if (count > 0)
+        *now = (struct takeover){ .tracker = list[0].name, .version = list[0].version };
+    return true;
+}
+
+bool
+takeover_present(struct session *session, const struct takeover_input *in,
+                 struct arena *arena, struct takeover *out, struct error *err)
+{
+    struct takeover then;
+
+    return compare(session, in, arena, &then, out, err);
+}
+
 /* An older tool that ran again after the take-over applied what we know nothing of. */
 static bool
 check_moved(struct session *session, const struct takeover_input *in, struct arena *arena,
             struct error *err)
 {
-    const char *name;
-    int64_t version = 0;
-    struct tracker *list;
-    size_t count;
+    struct takeover then, now;
 
-    if (in->history == NULL)
-        return true;
-    if (!history_last_takeover(session, in->history, arena, &name, &version, err))
+    if (!compare(session, in, arena, &then, &now, err))
         return false;
-    if (name == NULL)
-        return true;
-    if (!find_trackers(session, name, arena, &list, &count, err))
-        return false;
-    if (count == 0 || list[0].version == version)
+    if (now.tracker == NULL || now.version == then.version)
         return true;
     error_set(err, ERROR_PLAN,
               "%s moved from version %" PRId64 " to %" PRId64 " after it was taken over",
-              name, version, list[0].version);
+              now.tracker, then.version, now.version);
     error_detail(err, "The older tool ran again; luamig does not know what it applied.");
     return error_hint(err,
                       "If %" PRId64 " is applied: luamig mark applied %" PRId64
                       "; and take the older tool out of the deploy.",
-                      list[0].version, list[0].version);
+                      now.version, now.version);
 }
 
 bool
@@ -206,20 +229,28 @@ insert_versions(struct session *session, const struct takeover_input *in,
 }
 
 bool
-takeover_record(struct session *session, const struct takeover_input *in,
-                const struct takeover *takeover, struct arena *arena, struct error *err)
+takeover_note(struct session *session, const struct takeover_input *in,
+              const struct takeover *takeover, struct error *err)
 {
     struct history_entry entry = { .run = session->server->run,
                                    .action = "take-over",
                                    .version = takeover->version,
                                    .name = takeover->tracker,
                                    .outcome = "done" };
+
+    return history_write(session, in->history, &entry, err);
+}
+
+bool
+takeover_record(struct session *session, const struct takeover_input *in,
+                const struct takeover *takeover, struct arena *arena, struct error *err)
+{
     struct error ignored = { 0 };
 
     if (exec_command(session, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", NULL,
                      err) &&
         insert_versions(session, in, takeover, arena, err) &&
-        history_write(session, in->history, &entry, err) && exec_commit(session, err))
+        takeover_note(session, in, takeover, err) && exec_commit(session, err))
         return true;
     exec_rollback(session, &ignored);
     return false;

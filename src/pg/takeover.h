@@ -40,6 +40,14 @@ struct takeover_input {
 bool takeover_look(struct session *session, const struct takeover_input *in,
                    struct arena *arena, struct takeover *out, struct error *err);
 
+/* The tracker that was taken over and where it stands now; tracker NULL: there is none. */
+bool takeover_present(struct session *session, const struct takeover_input *in,
+                      struct arena *arena, struct takeover *out, struct error *err);
+
+/* Writes the history's row that says where the tracker stands. */
+bool takeover_note(struct session *session, const struct takeover_input *in,
+                   const struct takeover *takeover, struct error *err);
+
 /* Records the versions (checksum NULL) and the history's row, in one transaction. */
 bool takeover_record(struct session *session, const struct takeover_input *in,
                      const struct takeover *takeover, struct arena *arena,
