@@ -41,16 +41,19 @@ while [ "$i" -le "$count" ]; do
     i=$((i + 1))
 done
 
+# A new database each time; none is dropped before the end, because file systems are slow
+# to give out the inodes of files that were deleted a moment ago.
+database=0
 fresh() {
-    PGOPTIONS='-c client_min_messages=warning' psql -XqAt -d "$LUAMIG_TEST_URL" -c "DROP DATABASE IF EXISTS bench" \
-        -c "CREATE DATABASE bench" -c "CHECKPOINT"
+    database=$((database + 1))
+    psql -XqAt -d "$LUAMIG_TEST_URL" -c "CREATE DATABASE bench_$database" -c "CHECKPOINT"
 }
 
 # url SOCKET|TCP: the same server either way
 url() {
     case $1 in
-    socket) echo "${LUAMIG_TEST_URL}" | sed 's|///postgres|///bench|' ;;
-    tcp) echo "$LUAMIG_TEST_TCP_URL" | sed 's|/postgres$|/bench|' ;;
+    socket) echo "$LUAMIG_TEST_URL" | sed "s|///postgres|///bench_$database|" ;;
+    tcp) echo "$LUAMIG_TEST_TCP_URL" | sed "s|/postgres\$|/bench_$database|" ;;
     esac
 }
 
@@ -58,15 +61,14 @@ url() {
 one() {
     name=$1 way=$2
     shift 2
-    fresh
     "$timed" "$@" 3>>"$dir/$name-$way.times" >"$dir/out" 2>&1 || {
         cat "$dir/out"
         exit 1
     }
 }
-run_psql() { one psql "$1" psql -Xq -d "$(url "$1")" -v ON_ERROR_STOP=1 -f "$dir/psql.sql"; }
-run_luamig() { one luamig "$1" "$build/luamig" up --dir "$dir/migrations" --database "$(url "$1")" --timeout 30m; }
-run_dbmate() { one dbmate "$1" dbmate --url "$(url "$1")" --no-dump-schema -d "$dir/dbmate" up; }
+run_psql() { fresh; one psql "$1" psql -Xq -d "$(url "$1")" -v ON_ERROR_STOP=1 -f "$dir/psql.sql"; }
+run_luamig() { fresh; one luamig "$1" "$build/luamig" up --dir "$dir/migrations" --database "$(url "$1")" --timeout 30m; }
+run_dbmate() { fresh; one dbmate "$1" dbmate --url "$(url "$1")" --no-dump-schema -d "$dir/dbmate" up; }
 
 median() { cut -d' ' -f1 "$1" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 largest() { cut -d' ' -f2 "$1" | sort -n | tail -1; }
