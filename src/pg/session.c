@@ -236,42 +236,42 @@ check_server(struct session *session, struct error *err)
     return ask_who(session, err);
 }
 
+/* When a setting is sent again after DISCARD ALL. */
+enum setting_use {
+    FOR_ALL, /* all sessions, always: a reload of the server may bring a limit any time */
+    FOR_WORK,   /* work, if the session began with another value */
+    IF_POSSIBLE /* work; left out where the platform refuses it (22023) */
+};
+
 struct setting {
     int since; /* server version */
-    bool work; /* for work only */
+    enum setting_use use;
     const char *name, *value;
 };
 
 static const struct setting settings[] = {
-    { 0, false, "statement_timeout", "0" },
-    { 0, false, "idle_in_transaction_session_timeout", "0" },
-    { 140000, false, "idle_session_timeout", "0" },
-    { 170000, false, "transaction_timeout", "0" },
-    { 0, true, "standard_conforming_strings", "on" },
-    { 0, true, "bytea_output", "hex" },
-    { 0, true, "extra_float_digits", "1" },
-    { 0, true, "default_transaction_read_only", "off" },
-    { 0, true, "default_transaction_isolation", "read committed" },
-    { 0, true, "default_transaction_deferrable", "off" },
-    { 140000, true, "client_connection_check_interval", "500ms" },
+    { 0, FOR_ALL, "statement_timeout", "0" },
+    { 0, FOR_ALL, "idle_in_transaction_session_timeout", "0" },
+    { 140000, FOR_ALL, "idle_session_timeout", "0" },
+    { 170000, FOR_ALL, "transaction_timeout", "0" },
+    { 0, FOR_WORK, "standard_conforming_strings", "on" },
+    { 0, FOR_WORK, "bytea_output", "hex" },
+    { 0, FOR_WORK, "extra_float_digits", "1" },
+    { 0, FOR_WORK, "default_transaction_read_only", "off" },
+    { 0, FOR_WORK, "default_transaction_isolation", "read committed" },
+    { 0, FOR_WORK, "default_transaction_deferrable", "off" },
+    { 140000, IF_POSSIBLE, "client_connection_check_interval", "500ms" },
 };
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))
 
-/* The first count settings that apply, as one SELECT of set_config() calls. */
+/* Appends one more set_config() call to the SELECT in dst. */
 static void
-build_settings(const struct server *server, bool work, size_t count, char *dst,
-               size_t size)
+add_setting(char *dst, size_t size, const struct setting *s)
 {
-    size_t len = 0;
+    size_t len = strlen(dst);
 
-    for (size_t i = 0; i < count; i++) {
-        const struct setting *s = &settings[i];
-
-        if (s->since <= server->version && (work || !s->work) && len < size)
-            len += (size_t)snprintf(dst + len, size - len,
-                                    "%s pg_catalog.set_config('%s', '%s', false)",
-                                    len > 0 ? "," : "SELECT", s->name, s->value);
-    }
+    snprintf(dst + len, size - len, "%s pg_catalog.set_config('%s', '%s', false)",
+             len > 0 ? "," : "SELECT", s->name, s->value);
 }
 
 const char *
@@ -280,35 +280,80 @@ session_settings(const struct server *server)
     return server->work_settings;
 }
 
-/* The last setting of the table is refused where the platform cannot do it (22023). */
+/* Asks what the session began with; the answer's columns are those of FOR_WORK. */
+static bool
+ask_settings(struct session *session, PGresult **res, struct error *err)
+{
+    char sql[1024] = "";
+
+    for (size_t i = 0; i < SETTINGS; i++) {
+        size_t len = strlen(sql);
+
+        if (settings[i].use == FOR_WORK)
+            snprintf(sql + len, sizeof(sql) - len, "%s pg_catalog.current_setting('%s')",
+                     len > 0 ? "," : "SELECT", settings[i].name);
+    }
+    return exec_query(session, sql, NULL, res, err);
+}
+
+static bool
+build_work(struct session *session, bool if_possible, struct error *err)
+{
+    struct server *server = session->server;
+    PGresult *res;
+    int column = 0;
+
+    if (!ask_settings(session, &res, err))
+        return false;
+    server->work_settings[0] = '\0';
+    for (size_t i = 0; i < SETTINGS; i++) {
+        const struct setting *s = &settings[i];
+        bool wanted = s->use == FOR_ALL || (s->use == IF_POSSIBLE && if_possible);
+
+        if (s->use == FOR_WORK)
+            wanted = strcmp(PQgetvalue(res, 0, column++), s->value) != 0;
+        if (wanted && s->since <= server->version)
+            add_setting(server->work_settings, sizeof(server->work_settings), s);
+    }
+    PQclear(res);
+    return true;
+}
+
 static bool
 set_work(struct session *session, struct error *err)
 {
     struct server *server = session->server;
-    size_t room = sizeof(server->work_settings);
 
-    build_settings(server, true, SETTINGS, server->work_settings, room);
+    if (!build_work(session, true, err))
+        return false;
     if (exec_command(session, server->work_settings, NULL, err))
         return true;
-    if (strcmp(err->sqlstate, "22023") != 0)
-        return false;
-    build_settings(server, true, SETTINGS - 1, server->work_settings, room);
-    return exec_command(session, server->work_settings, NULL, err);
+    return strcmp(err->sqlstate, "22023") == 0 && build_work(session, false, err) &&
+           exec_command(session, server->work_settings, NULL, err);
+}
+
+static bool
+set_other(struct session *session, struct error *err)
+{
+    char sql[512] = "";
+
+    for (size_t i = 0; i < SETTINGS; i++) {
+        if (settings[i].use == FOR_ALL && settings[i].since <= session->server->version)
+            add_setting(sql, sizeof(sql), &settings[i]);
+    }
+    return exec_command(session, sql, NULL, err);
 }
 
 static bool
 greet(struct session *session, struct error *err)
 {
-    char others[512];
-
     session->pid = PQbackendPID(session->conn);
     PQsetNoticeReceiver(session->conn, on_notice, session);
     if (PQsetnonblocking(session->conn, 1) != 0)
         return exec_error(session, NULL, err);
     if (session->role == SESSION_WORK)
         return check_server(session, err) && set_work(session, err);
-    build_settings(session->server, false, SETTINGS, others, sizeof(others));
-    return exec_command(session, others, NULL, err);
+    return set_other(session, err);
 }
 
 static struct session *
