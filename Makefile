@@ -102,7 +102,7 @@ fuzz:
 
 lint:
 	clang-format --dry-run -Werror $(SRC) $(wildcard src/*/*.h tests/*.[ch] tests/*/*.c)
-	luacheck --quiet lua spec migrations-example
+	luacheck --quiet $(wildcard lua) spec
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
 	  --inline-suppr --suppress=missingIncludeSystem --suppress=invalidPrintfArgType_sint \
 	  --suppress=unknownMacro -D_GNU_SOURCE -DLUAMIG_VERSION='""' -Isrc src

@@ -1,9 +1,7 @@
 #include "cli/commands.h"
 #include "cli/exit.h"
-#include "cli/json.h"
-#include "cli/output.h"
-#include "cli/progress.h"
 #include "cli/request.h"
+#include "cli/runner.h"
 #include "cli/settings.h"
 #include "cli/show_plan.h"
 #include "engine/run.h"
@@ -19,19 +17,13 @@ static const struct option_spec options[] = {
 static int
 run(struct invocation *inv, const struct plan_request *request)
 {
-    struct progress progress = { .out = stderr,
-                                 .terminal = !inv->json && output_is_terminal(stderr),
-                                 .colour = output_colour(inv->color, stderr),
-                                 .quiet = inv->quiet,
-                                 .verbose = inv->verbose };
-    struct observer people = progress_observer(&progress);
-    struct json_lines lines = { .out = stdout, .next = &people };
-    struct observer machine = json_observer(&lines);
     struct run_summary summary;
+    struct runner runner;
     struct error err = { 0 };
 
-    run_up(inv->settings, request, inv->json ? &machine : &people, inv->stop, inv->arena,
-           &summary, &err);
+    runner_init(&runner, inv);
+    run_up(inv->settings, request, runner.observer, inv->stop, inv->arena, &summary,
+           &err);
     return invocation_end(inv, exit_status(summary.outcome, &err));
 }
 

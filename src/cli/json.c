@@ -305,6 +305,8 @@ event_word(enum event_kind kind)
     case EVENT_LOCK_ACQUIRED: return "lock_acquired";
     case EVENT_MIGRATION_STARTED: return "migration_started";
     case EVENT_MIGRATION_APPLIED: return "migration_applied";
+    case EVENT_STEP_PLANNED: return "step_planned";
+    case EVENT_MIGRATION_UNDONE: return "migration_undone";
     case EVENT_MIGRATION_FAILED: return "migration_failed";
     case EVENT_PROGRESS: return "progress";
     case EVENT_NOTICE:

@@ -68,6 +68,15 @@ on_started(struct progress *p, const struct event *e)
     strbuf_release(&text);
 }
 
+/* A plan is what was asked for: stdout. */
+static void
+on_planned(const struct event *e)
+{
+    fputs("  ", stdout);
+    complaint_text(stdout, e->text);
+    printf("  %s\n", e->mode);
+}
+
 static void
 on_applied(struct progress *p, const struct event *e)
 {
@@ -76,7 +85,9 @@ on_applied(struct progress *p, const struct event *e)
     clear_live(p);
     if (p->quiet)
         return;
-    fprintf(p->out, "%sapplied%s ", colour(p, "\033[32m"), colour(p, "\033[0m"));
+    fprintf(p->out, "%s%s%s ", colour(p, "\033[32m"),
+            e->kind == EVENT_MIGRATION_UNDONE ? "undone" : "applied",
+            colour(p, "\033[0m"));
     print_name(p, e->migration);
     fprintf(p->out, "  %s", words_elapsed(e->elapsed, took, sizeof(took)));
     if (strcmp(e->mode, "statements") == 0)
@@ -220,7 +231,9 @@ print_consequence(struct progress *p, const struct event *e)
 
     switch (s->outcome) {
     case OUTCOME_DONE: return;
-    case OUTCOME_REFUSED: fputs("  no migration was applied\n", p->out); return;
+    case OUTCOME_REFUSED:
+        fprintf(p->out, "  no migration was %s\n", s->down ? "undone" : "applied");
+        return;
     case OUTCOME_NOT_RESTORED:
         fputs("  something is left that luamig cannot decide; see the error above\n",
               p->out);
@@ -228,6 +241,12 @@ print_consequence(struct progress *p, const struct event *e)
     case OUTCOME_FAILED:
     case OUTCOME_TIMEOUT:
     case OUTCOME_SIGNAL: break;
+    }
+    if (s->down) {
+        fputs("  ", p->out);
+        print_fate(p, e);
+        fprintf(p->out, "%zu of %zu were undone\n", s->undone, s->undone + s->pending);
+        return;
     }
     if (s->applied + s->pending == 0)
         return;
@@ -256,9 +275,13 @@ on_finished(struct progress *p, const struct event *e)
         return;
     fputs("luamig: ", p->out);
     complaint_text(p->out, s->target);
-    fprintf(p->out, ": %s%zu applied, %zu pending, %s\n",
-            s->nothing_to_do ? "up to date, " : "", s->applied, s->pending,
-            words_elapsed(s->elapsed, took, sizeof(took)));
+    words_elapsed(s->elapsed, took, sizeof(took));
+    if (s->down)
+        fprintf(p->out, ": %s%zu undone, %s\n",
+                s->nothing_to_do ? "nothing applied, " : "", s->undone, took);
+    else
+        fprintf(p->out, ": %s%zu applied, %zu pending, %s\n",
+                s->nothing_to_do ? "up to date, " : "", s->applied, s->pending, took);
     fflush(p->out);
 }
 
@@ -272,6 +295,8 @@ notify(void *ctx, const struct event *e)
     case EVENT_WAITING: on_waiting(p, e); break;
     case EVENT_LOCK_ACQUIRED: on_lock_acquired(p, e); break;
     case EVENT_MIGRATION_STARTED: on_started(p, e); break;
+    case EVENT_STEP_PLANNED: on_planned(e); break;
+    case EVENT_MIGRATION_UNDONE:
     case EVENT_MIGRATION_APPLIED: on_applied(p, e); break;
     case EVENT_MIGRATION_FAILED: on_failed(p, e); break;
     case EVENT_PROGRESS: on_progress(p, e); break;

@@ -7,18 +7,28 @@
 #include "pg/exec.h"
 #include "pg/history.h"
 
+const char *
+aftermath_direction(const struct content *content)
+{
+    return content->down ? "down" : "up";
+}
+
 void
 aftermath_add_row(struct migrator *m, const struct content *content, struct arena *arena,
                   struct items *items)
 {
     struct pg_params *params = arena_alloc(arena, sizeof(*params));
     const char **values = arena_alloc(arena, 3 * sizeof(*values));
+    const char *table = migrator_table(m, "");
 
     values[0] = arena_printf(arena, "%" PRId64, content->migration->version);
     values[1] = content->migration->name;
     values[2] = content->checksum;
-    *params = (struct pg_params){ .count = 3, .values = values };
-    items_add(items, ITEM_ROW, applied_insert_sql(arena, migrator_table(m, "")), params);
+    *params = (struct pg_params){ .count = content->down ? 1 : 3, .values = values };
+    items_add(items, ITEM_ROW,
+              content->down ? applied_delete_sql(arena, table)
+                            : applied_insert_sql(arena, table),
+              params);
 }
 
 void
@@ -28,13 +38,13 @@ aftermath_add_history(struct migrator *m, const struct content *content,
     static const char *const kinds[] = { NULL, "sql", "lua" };
     struct history_entry entry = {
         .run = m->run,
-        .action = "up",
+        .action = aftermath_direction(content),
         .version = content->migration->version,
         .name = content->migration->name,
         .outcome = "done",
         .checksum = content->checksum,
-        .down_kind = kinds[content->migration->down.kind],
-        .down_text = content->down.bytes,
+        .down_kind = content->down ? NULL : kinds[content->migration->down.kind],
+        .down_text = content->undo.bytes,
     };
     struct pg_params *params = arena_alloc(arena, sizeof(*params));
     const char *sql;
@@ -114,7 +124,7 @@ aftermath_record(struct migrator *m, const struct content *content, size_t state
 {
     struct history_entry entry = {
         .run = m->run,
-        .action = "up",
+        .action = aftermath_direction(content),
         .version = content->migration->version,
         .name = content->migration->name,
         .outcome = "failed",

@@ -11,7 +11,10 @@
 
 #define AFTERMATH_GRACE 5000 /* ms that cleaning up may take */
 
-/* Adds the INSERT of the migration's row, and of the history's row of a success. */
+/* "up" or "down". */
+const char *aftermath_direction(const struct content *content);
+
+/* Adds the INSERT (of a down: the DELETE) of the migration's row, and of the history's row of a success. */
 void aftermath_add_row(struct migrator *m, const struct content *content,
                        struct arena *arena, struct items *items);
 void aftermath_add_history(struct migrator *m, const struct content *content,

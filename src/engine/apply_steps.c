@@ -37,7 +37,7 @@ key_of(struct stepper *s, const struct sql_unit *unit)
 
     digest_sha256(text, length, hash);
     return (struct step_key){ .version = s->content->migration->version,
-                              .direction = "up",
+                              .direction = aftermath_direction(s->content),
                               .n = unit->first + 1,
                               .hash = hash,
                               .name = s->content->migration->name,
@@ -310,7 +310,8 @@ static bool
 record(struct stepper *s)
 {
     struct guard guard =
-        migrator_guard(s->m, GUARD_ROW_IS, s->content->migration->version);
+        migrator_guard(s->m, s->content->down ? GUARD_ROW_GONE : GUARD_ROW_IS,
+                       s->content->migration->version);
     struct items items = { 0 };
 
     items_add(&items, ITEM_BEGIN, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
@@ -356,8 +357,9 @@ begin(struct stepper *s)
     if (!s->m->table.has_steps && !steps_create(work, s->steps, s->err))
         return false;
     s->m->table.has_steps = true;
-    return steps_read(work, s->steps, s->content->migration->version, "up", &s->arena,
-                      &s->rows, &s->row_count, s->err) &&
+    return steps_read(work, s->steps, s->content->migration->version,
+                      aftermath_direction(s->content), &s->arena, &s->rows, &s->row_count,
+                      s->err) &&
            check_alone(s);
 }
 

@@ -17,6 +17,7 @@ struct attempt_tx {
     struct items items;
     struct pipeline pipeline;
     bool stray; /* a transaction command got through in the body */
+    bool gone;  /* a down found its row gone: somebody else has done it */
 };
 
 static bool
@@ -53,6 +54,11 @@ on_result(void *ctx, size_t index, const PGresult *res, struct error *err)
     }
     if (item->mark == ITEM_ROW)
         a->m->activity.statement = 1;
+    if (item->mark == ITEM_ROW &&
+        strcmp(PQcmdTuples((PGresult *)(uintptr_t)res), "0") == 0) {
+        a->gone = true;
+        return error_set(err, ERROR_PLAN, "another run has undone it");
+    }
     if (item->mark == ITEM_COMMIT && strcmp(tag, "COMMIT") != 0)
         return error_set(err, ERROR_SQL,
                          "rolled back: a statement of the migration had failed");
@@ -82,7 +88,8 @@ build(struct attempt_tx *a)
 {
     struct items *items = &a->items;
     struct guard guard =
-        migrator_guard(a->m, GUARD_ROW_IS, a->content->migration->version);
+        migrator_guard(a->m, a->content->down ? GUARD_ROW_GONE : GUARD_ROW_IS,
+                       a->content->migration->version);
 
     items_add(items, ITEM_BEGIN, begin_sql(a), NULL);
     items_add(items, ITEM_SETTING, ROW_LOCK_TIMEOUT, NULL);
@@ -216,7 +223,9 @@ judge(struct attempt_tx *a, struct error *err, bool *again)
         return APPLY_IN_DOUBT;
     migrator_grace(a->m, &grace, AFTERMATH_GRACE);
     aftermath_clean(a->m);
-    if (a->m->server.work.lost)
+    if (a->gone)
+        result = APPLY_BY_ANOTHER;
+    else if (a->m->server.work.lost)
         aftermath_explain_loss(a->m, a->content, err);
     else if (item->mark == ITEM_ROW)
         result = judge_row(a, err, again);

@@ -26,64 +26,102 @@ in_file(struct error *err, const char *path, const struct fs_text *text)
     return false;
 }
 
+/* Its bytes are checked too: the history keeps it as text. */
 static bool
-read_down(const struct migration *migration, struct arena *arena, struct content *out,
+read_undo(const struct migration *migration, struct arena *arena, struct content *out,
           struct error *err)
 {
+    const char *path = migration->down.path;
+
     if (migration->down.kind == FILE_NONE)
         return true;
-    if (fs_read(migration->down.path, arena, &out->down, err))
-        return true;
-    return in_file(err, migration->down.path, NULL);
+    if (!fs_read(path, arena, &out->undo, err))
+        return in_file(err, path, NULL);
+    return sqlfile_check_bytes(out->undo.bytes, out->undo.size, err) ||
+           in_file(err, path, &out->undo);
 }
 
-/* The body of a file, by its kind. */
 static bool
-parse_up(const struct migration *migration, struct arena *arena, struct content *out,
-         struct error *err)
+parse_body(struct arena *arena, struct content *out, struct error *err)
 {
-    const struct fs_text *up = &out->up;
+    const struct fs_text *script = &out->script;
 
-    if (migration->up.kind == FILE_LUA)
-        return script_compile(migration->up.path, up->bytes, up->size, err);
-    return sqlfile_read(up->bytes, up->size, out->directives.no_transaction, arena,
-                        &out->sql, err);
+    if (out->kind == FILE_LUA)
+        return sqlfile_check_bytes(script->bytes, script->size, err) &&
+               script_compile(out->path, script->bytes, script->size, err);
+    return sqlfile_read(script->bytes, script->size, out->directives.no_transaction,
+                        arena, &out->sql, err);
+}
+
+static bool
+parse(struct arena *arena, struct content *out, struct error *err)
+{
+    const struct fs_text *script = &out->script;
+
+    digest_sha256(script->bytes, script->size, out->checksum);
+    return (directives_read(script->bytes, script->size, arena, &out->directives, err) &&
+            parse_body(arena, out, err)) ||
+           in_file(err, out->path, script);
+}
+
+static bool
+read_script(const struct migration_file *file, struct arena *arena, struct content *out,
+            struct error *err)
+{
+    out->path = file->path;
+    out->kind = file->kind;
+    if (!fs_read(file->path, arena, &out->script, err))
+        return in_file(err, file->path, NULL);
+    return parse(arena, out, err);
 }
 
 bool
 content_read(const struct migration *migration, struct arena *arena, struct content *out,
              struct error *err)
 {
-    const char *path = migration->up.path;
-
     *out = (struct content){ .migration = migration };
-    if (!fs_read(path, arena, &out->up, err))
-        return in_file(err, path, NULL);
-    digest_sha256(out->up.bytes, out->up.size, out->checksum);
-    if (!directives_read(out->up.bytes, out->up.size, arena, &out->directives, err))
-        return in_file(err, path, &out->up);
-    if (!parse_up(migration, arena, out, err))
-        return in_file(err, path, &out->up);
-    return read_down(migration, arena, out, err);
+    return read_script(&migration->up, arena, out, err) &&
+           read_undo(migration, arena, out, err);
+}
+
+bool
+content_read_down(const struct migration *migration, struct arena *arena,
+                  struct content *out, struct error *err)
+{
+    *out = (struct content){ .migration = migration, .down = true };
+    return read_script(&migration->down, arena, out, err);
+}
+
+bool
+content_take_down(const struct migration *migration, enum file_kind kind,
+                  const char *text, struct arena *arena, struct content *out,
+                  struct error *err)
+{
+    *out = (struct content){ .migration = migration, .down = true, .kind = kind };
+    out->path = arena_printf(arena, "the history's down of %s_%s",
+                             migration->version_text, migration->name);
+    out->script.size = strlen(text);
+    out->script.bytes = arena_strndup(arena, text, out->script.size);
+    return parse(arena, out, err);
 }
 
 bool
 content_is_supported(const struct content *content, struct error *err)
 {
-    const char *what = content->migration->up.kind == FILE_LUA ? "Lua migrations" : NULL;
+    const char *what = content->kind == FILE_LUA ? "Lua migrations" : NULL;
 
     if (content->directives.background)
         what = "background runs";
     if (what == NULL)
         return true;
     error_set(err, ERROR_PLAN, "%s are not supported by this version of luamig", what);
-    return error_at(err, content->migration->up.path, 0, 0);
+    return error_at(err, content->path, 0, 0);
 }
 
 const char *
 content_mode(const struct content *content)
 {
-    if (content->migration->up.kind == FILE_LUA)
+    if (content->kind == FILE_LUA)
         return "script";
     return content->sql.mode == SQL_MODE_STATEMENTS ? "statements" : "transaction";
 }
@@ -91,7 +129,7 @@ content_mode(const struct content *content)
 bool
 content_is_empty(const struct content *content)
 {
-    return content->migration->up.kind == FILE_SQL && content->sql.count == 0;
+    return content->kind == FILE_SQL && content->sql.count == 0;
 }
 
 bool
@@ -146,11 +184,11 @@ content_place(const struct content *content, size_t statement, bool bytes,
               struct error *err)
 {
     struct error_place *place = &err->place;
-    const char *text = content->up.bytes;
+    const char *text = content->script.bytes;
     const struct sql_statement *s;
     size_t at, end, column;
 
-    error_text(place->file, sizeof(place->file), content->migration->up.path);
+    error_text(place->file, sizeof(place->file), content->path);
     if (statement == 0 || statement > content->sql.count)
         return;
     s = &content->sql.statements[statement - 1];
@@ -160,10 +198,10 @@ content_place(const struct content *content, size_t statement, bool bytes,
         at = bytes ? at + err->position - 1 : nth_character(text, at, end, err->position);
     else if (err->body_line > 0)
         at = nth_body_line(text, at, end, err->body_line);
-    at = at < content->up.size ? at : content->up.size;
-    sqlscan_line(text, content->up.size, at, &place->line, &column);
-    place->skipped =
-        sqlscan_line_text(text, content->up.size, at, place->text, sizeof(place->text));
+    at = at < content->script.size ? at : content->script.size;
+    sqlscan_line(text, content->script.size, at, &place->line, &column);
+    place->skipped = sqlscan_line_text(text, content->script.size, at, place->text,
+                                       sizeof(place->text));
     place->column = err->position > 0 ? column : 0;
     place->statement = statement;
     place->statements = content->sql.count;

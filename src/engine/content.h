@@ -16,7 +16,11 @@
 
 struct content {
     const struct migration *migration;
-    struct fs_text up, down; /* down.bytes is NULL where there is no down */
+    bool down;             /* it undoes: the script is the down */
+    const char *path;      /* of the script, as messages show it */
+    enum file_kind kind;   /* of the script */
+    struct fs_text script; /* what runs */
+    struct fs_text undo;   /* up: the down's text, for the history; bytes NULL: none */
     char checksum[DIGEST_HEX];
     struct directives directives;
     struct sql_file sql;
@@ -28,6 +32,15 @@ struct content {
  */
 bool content_read(const struct migration *migration, struct arena *arena,
                   struct content *out, struct error *err);
+
+/* The same for the migration's down file; it must have one. */
+bool content_read_down(const struct migration *migration, struct arena *arena,
+                       struct content *out, struct error *err);
+
+/* The same for a down that is no file any more: its text as the history kept it. */
+bool content_take_down(const struct migration *migration, enum file_kind kind,
+                       const char *text, struct arena *arena, struct content *out,
+                       struct error *err);
 
 /*
  * Whether `up` can run it: Lua migrations and background runs are not there yet, and what

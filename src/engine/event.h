@@ -8,6 +8,7 @@
 #ifndef LUAMIG_ENGINE_EVENT_H
 #define LUAMIG_ENGINE_EVENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,8 +20,10 @@ enum event_kind {
     EVENT_RUN_STARTED,   /* there is something to do: steps, as seen before the lock */
     EVENT_WAITING,       /* text: for whom or what; elapsed: since when */
     EVENT_LOCK_ACQUIRED, /* elapsed: how long it took */
+    EVENT_STEP_PLANNED,  /* a plan only: migration, mode, text: the script */
     EVENT_MIGRATION_STARTED, /* migration, mode, step of steps */
     EVENT_MIGRATION_APPLIED, /* migration, elapsed; text: a remark ("empty"), or NULL */
+    EVENT_MIGRATION_UNDONE,  /* the same, of a down */
     EVENT_MIGRATION_FAILED,  /* migration, elapsed, error */
     EVENT_PROGRESS,          /* migration, statement of statements, elapsed, text */
     EVENT_NOTICE,            /* text; migration: whose, or NULL; level */
@@ -40,6 +43,7 @@ enum outcome {
 
 struct run_summary {
     enum outcome outcome;
+    bool down; /* it was to undo */
     size_t applied, undone;
     size_t pending; /* what is left */
     int64_t elapsed;

@@ -147,10 +147,12 @@ migrator_grace(struct migrator *m, struct stop *grace, int64_t ms)
     *grace = (struct stop){ 0 };
     stop_limit(grace, LIMIT_GRACE, ms);
     m->server.stop = grace;
+    m->server.cleaning = true;
 }
 
 void
 migrator_heed(struct migrator *m)
 {
     m->server.stop = m->stop;
+    m->server.cleaning = false;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/aftermath.h"
 #include "pg/exec.h"
 #include "pg/indexes.h"
 #include "pg/wait.h"
@@ -58,8 +59,8 @@ wait_for_worker(const struct resume *r, struct error *err)
         stop_poll(r->m->stop, NULL, 0, ASK_AGAIN);
         if ((cause = stop_cause(r->m->stop)) != STOP_NONE)
             return wait_cause_error(r->m->stop, cause, err);
-        if (!steps_read(&r->m->server.work, ident, r->content->migration->version, "up",
-                        r->arena, &rows, &count, err))
+        if (!steps_read(&r->m->server.work, ident, r->content->migration->version,
+                        aftermath_direction(r->content), r->arena, &rows, &count, err))
             return false;
         worker = NULL;
         for (size_t i = 0; i < count; i++)

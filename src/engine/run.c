@@ -3,11 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/apply.h"
 #include "engine/migrator.h"
 #include "engine/preflight.h"
+#include "engine/step.h"
 #include "engine/survey.h"
-#include "pg/wait.h"
 
 struct run {
     struct migrator m;
@@ -121,110 +120,6 @@ plan_under_lock(struct run *run)
            preflight(m, survey->contents, survey->plan.step_count, run->err);
 }
 
-/* Sets the limits of one attempt; a file with a timeout= of its own stops the run's. */
-static void
-start_clock(struct run *run, const struct directives *directives)
-{
-    struct stop *stop = run->m.stop;
-
-    if (directives->has_timeout)
-        stop_pause(stop, LIMIT_RUN);
-    stop_limit(stop, LIMIT_MIGRATION,
-               directives->has_timeout ? directives->timeout
-                                       : run->m.settings->migration_timeout);
-}
-
-static void
-stop_clock(struct run *run)
-{
-    stop_limit(run->m.stop, LIMIT_MIGRATION, 0);
-    stop_resume(run->m.stop, LIMIT_RUN);
-}
-
-static const char *
-remark(const struct content *content, enum apply_result result)
-{
-    if (result == APPLY_BY_ANOTHER)
-        return "applied by another run";
-    return content_is_empty(content) ? "empty" : NULL;
-}
-
-static enum apply_result
-apply(struct run *run, const struct content *content)
-{
-    if (content->sql.mode == SQL_MODE_STATEMENTS)
-        return apply_steps(&run->m, content, run->err);
-    return apply_tx(&run->m, content, run->err);
-}
-
-static void
-tell_step(struct run *run, size_t i, enum apply_result result)
-{
-    const struct content *content = &run->survey.contents[i];
-    struct event event = { .kind = EVENT_MIGRATION_APPLIED,
-                           .mode = content_mode(content),
-                           .step = i + 1,
-                           .steps = run->survey.plan.step_count,
-                           .elapsed = stop_now() - run->m.activity.since,
-                           .text = remark(content, result) };
-
-    migrator_flush_notices(&run->m, content->migration);
-    if (result == APPLY_FAILED || result == APPLY_IN_DOUBT) {
-        event.kind = EVENT_MIGRATION_FAILED;
-        event.error = run->err;
-        event.text = NULL;
-    }
-    migrator_notify(&run->m, event);
-}
-
-static enum outcome
-outcome_of(enum apply_result result, const struct error *err)
-{
-    if (result == APPLY_IN_DOUBT)
-        return OUTCOME_NOT_RESTORED;
-    if (err->kind == ERROR_SIGNAL)
-        return OUTCOME_SIGNAL;
-    return err->kind == ERROR_TIMEOUT ? OUTCOME_TIMEOUT : OUTCOME_FAILED;
-}
-
-static bool
-apply_step(struct run *run, size_t i)
-{
-    const struct content *content = &run->survey.contents[i];
-    enum apply_result result;
-
-    run->m.activity = (struct activity){ .content = content, .since = stop_now() };
-    migrator_notify(&run->m, (struct event){ .kind = EVENT_MIGRATION_STARTED,
-                                             .mode = content_mode(content),
-                                             .step = i + 1,
-                                             .steps = run->survey.plan.step_count,
-                                             .text = content->sql.notice });
-    start_clock(run, &content->directives);
-    result = apply(run, content);
-    stop_clock(run);
-    tell_step(run, i, result);
-    run->m.activity.content = NULL;
-    if (result == APPLY_FAILED || result == APPLY_IN_DOUBT) {
-        run->summary->outcome = outcome_of(result, run->err);
-        return false;
-    }
-    run->summary->applied += result == APPLY_DONE;
-    run->summary->pending--;
-    return true;
-}
-
-static bool
-may_go_on(struct run *run)
-{
-    enum stop_cause cause = stop_cause(run->m.stop);
-
-    if (cause == STOP_NONE)
-        return true;
-    wait_cause_error(run->m.stop, cause, run->err);
-    run->summary->outcome = cause == STOP_SIGNAL ? OUTCOME_SIGNAL : OUTCOME_TIMEOUT;
-    return false;
-}
-
 static bool
 apply_all(struct run *run)
 {
@@ -232,10 +127,14 @@ apply_all(struct run *run)
 
     stop_limit(run->m.stop, LIMIT_RUN, run->m.settings->timeout);
     for (size_t i = 0; i < plan->step_count; i++) {
-        if (!may_go_on(run) || !apply_step(run, i))
+        struct step_place place = { .step = i + 1, .steps = plan->step_count };
+
+        if (!step_may_go_on(&run->m, run->summary, run->err) ||
+            !step_run(&run->m, &run->survey.contents[i], place, run->summary, run->err))
             return false;
     }
-    return stop_cause(run->m.stop) != STOP_SIGNAL || may_go_on(run);
+    return stop_cause(run->m.stop) != STOP_SIGNAL ||
+           step_may_go_on(&run->m, run->summary, run->err);
 }
 
 /* false with outcome REFUSED as long as nothing was tried. */
@@ -258,18 +157,6 @@ run_steps(struct run *run)
     return run->summary->nothing_to_do || apply_all(run);
 }
 
-/* A signal or limit before the first step ends the run as one in the middle does. */
-static void
-settle_outcome(struct run *run, bool done)
-{
-    if (done || run->summary->outcome != OUTCOME_REFUSED)
-        return;
-    if (run->err->kind == ERROR_SIGNAL)
-        run->summary->outcome = OUTCOME_SIGNAL;
-    else if (run->err->kind == ERROR_TIMEOUT)
-        run->summary->outcome = OUTCOME_TIMEOUT;
-}
-
 bool
 run_up(const struct settings *settings, const struct plan_request *request,
        const struct observer *observer, struct stop *stop, struct arena *arena,
@@ -277,21 +164,11 @@ run_up(const struct settings *settings, const struct plan_request *request,
 {
     struct run run = { .request = request, .summary = summary, .err = err };
     int64_t began = stop_now();
-    struct stop grace;
     bool done;
 
     *summary = (struct run_summary){ .target = "" };
     migrator_init(&run.m, "up", settings, observer, stop, arena);
     done = run_steps(&run);
-    settle_outcome(&run, done);
-    migrator_grace(&run.m, &grace, 2000);
-    migrator_flush_notices(&run.m, NULL);
-    migrator_unlock(&run.m);
-    summary->elapsed = stop_now() - began;
-    summary->signal = summary->outcome == OUTCOME_SIGNAL ? stop_signal() : 0;
-    migrator_notify(&run.m, (struct event){ .kind = EVENT_RUN_FINISHED,
-                                            .summary = summary,
-                                            .error = done ? NULL : err });
-    migrator_release(&run.m);
+    step_finish(&run.m, summary, began, done ? NULL : err);
     return done;
 }

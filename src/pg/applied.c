@@ -198,9 +198,11 @@ applied_read(struct session *session, const struct table_name *table, struct are
 {
     static const char rest[] =
         "pg_catalog.to_char(applied_at::pg_catalog.timestamptz"
-        " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), checksum";
+        " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), checksum,"
+        " CASE WHEN pg_catalog.isfinite(applied_at) THEN (1000000 * extract("
+        "epoch FROM applied_at::pg_catalog.timestamptz))::pg_catalog.int8 ELSE 0 END";
     const char *sql = arena_printf(arena, "SELECT version, name, %s FROM %s ORDER BY 1",
-                                   set->names_only ? "NULL, NULL" : rest,
+                                   set->names_only ? "NULL, NULL, 0" : rest,
                                    applied_ident(arena, table, ""));
     PGresult *res;
 
@@ -216,6 +218,7 @@ applied_read(struct session *session, const struct table_name *table, struct are
             .name = arena_strdup(arena, PQgetvalue(res, row, 1)),
             .applied_at = arena_strdup(arena, exec_value(res, row, 2)),
             .checksum = arena_strdup(arena, exec_value(res, row, 3)),
+            .order = strtoll(PQgetvalue(res, row, 4), NULL, 10),
         };
     }
     PQclear(res);
@@ -308,4 +311,10 @@ applied_insert_sql(struct arena *arena, const char *ident)
                         "INSERT INTO %s (version, name, checksum) VALUES ($1, $2, $3)"
                         " RETURNING pg_catalog.pg_backend_pid()",
                         ident);
+}
+
+const char *
+applied_delete_sql(struct arena *arena, const char *ident)
+{
+    return arena_printf(arena, "DELETE FROM %s WHERE version = $1", ident);
 }

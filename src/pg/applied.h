@@ -54,6 +54,9 @@ bool applied_name(struct session *session, const char *ident, int64_t version,
 bool applied_create(struct session *session, const struct table_name *table,
                     struct applied_table *state, struct arena *arena, struct error *err);
 
+/* DELETE of $1 version; a down's row goes first. */
+const char *applied_delete_sql(struct arena *arena, const char *ident);
+
 /* INSERT of $1 version, $2 name, $3 checksum; plain, so that a second one fails. */
 const char *applied_insert_sql(struct arena *arena, const char *ident);
 

@@ -17,6 +17,13 @@ lock_condition(const struct guard *guard, struct arena *arena)
 static const char *
 row_condition(const struct guard *guard, struct arena *arena)
 {
+    if (guard->row == GUARD_NO_ROW)
+        return "true";
+    if (guard->row == GUARD_ROW_GONE)
+        return arena_printf(arena,
+                            "NOT EXISTS (SELECT 1 FROM %s r WHERE r.version = %" PRId64
+                            ")",
+                            guard->table, guard->version);
     return arena_printf(arena,
                         "EXISTS (SELECT 1 FROM %s r WHERE r.version = %" PRId64
                         " AND r.xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid)",
@@ -27,7 +34,7 @@ const char *
 guard_sql(const struct guard *guard, struct arena *arena)
 {
     const char *lock = guard->has_lock ? lock_condition(guard, arena) : "true";
-    const char *row = guard->row == GUARD_ROW_IS ? row_condition(guard, arena) : "true";
+    const char *row = row_condition(guard, arena);
 
     /* A constant in the ELSE would be folded by the planner and fail always. */
     return arena_printf(arena,

@@ -186,6 +186,28 @@ history_read(struct session *session, const char *ident, size_t limit,
 }
 
 bool
+history_down(struct session *session, const char *ident, int64_t version,
+             struct arena *arena, const char **kind, const char **text, struct error *err)
+{
+    const char *sql = arena_printf(arena,
+                                   "SELECT down_kind, down_text FROM %s"
+                                   " WHERE action = 'up' AND outcome = 'done'"
+                                   " AND version = %" PRId64 " ORDER BY id DESC LIMIT 1",
+                                   ident, version);
+    PGresult *res;
+
+    *kind = *text = NULL;
+    if (!exec_query(session, sql, NULL, &res, err))
+        return false;
+    if (PQntuples(res) > 0) {
+        *kind = arena_strdup(arena, exec_value(res, 0, 0));
+        *text = arena_strdup(arena, exec_value(res, 0, 1));
+    }
+    PQclear(res);
+    return true;
+}
+
+bool
 history_last_takeover(struct session *session, const char *ident, struct arena *arena,
                       const char **tracker, int64_t *version, struct error *err)
 {

@@ -50,6 +50,11 @@ bool history_read(struct session *session, const char *ident, size_t limit,
                   struct arena *arena, struct attempt **list, size_t *count,
                   struct error *err);
 
+/* The down that the newest successful up of a version kept: kind NULL: there is none. */
+bool history_down(struct session *session, const char *ident, int64_t version,
+                  struct arena *arena, const char **kind, const char **text,
+                  struct error *err);
+
 /* The newest take-over: the tracker's name (NULL: there was none) and version. */
 bool history_last_takeover(struct session *session, const char *ident,
                            struct arena *arena, const char **tracker, int64_t *version,

@@ -57,6 +57,7 @@ struct server {
     struct session work, lock, control;
     int version;           /* 150004 */
     bool standby;          /* pg_is_in_recovery() */
+    bool cleaning;         /* what stopped the run no longer stops a statement */
     const char *lock_lost; /* why the run lock is known to be gone; NULL: it is not */
     int64_t pinged;        /* when lock was pinged last, monotonic ms */
     bool control_refused;  /* control could not be had: do not try again and again */

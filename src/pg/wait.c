@@ -55,7 +55,7 @@ cancel_if_due(struct wait *wait, int64_t now)
     if (wait->cause == STOP_NONE && !wait->lock_lost) {
         wait->cause = stop_known(server->stop);
         wait->lock_lost = wait->cause == STOP_NONE && server->lock_lost != NULL &&
-                          wait->session->role == SESSION_WORK;
+                          !server->cleaning && wait->session->role == SESSION_WORK;
         if (wait->cause == STOP_NONE && !wait->lock_lost)
             return;
         wait->cancelled = now;

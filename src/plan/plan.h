@@ -22,6 +22,7 @@ struct applied {
     const char *name;
     const char *applied_at; /* as text, RFC 3339 with offset */
     const char *checksum;   /* NULL: not known */
+    int64_t order; /* microseconds of applied_at: what was applied last goes first */
 };
 
 struct applied_set {

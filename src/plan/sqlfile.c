@@ -31,21 +31,21 @@ utf8_length(const unsigned char *bytes, size_t left)
                : 0;
 }
 
-static bool
-check_bytes(struct reading *r)
+bool
+sqlfile_check_bytes(const char *text, size_t size, struct error *err)
 {
-    const unsigned char *bytes = (const unsigned char *)r->file->text;
-    size_t size = r->file->size, line, column;
+    const unsigned char *bytes = (const unsigned char *)text;
+    size_t line, column;
 
     for (size_t at = 0, len; at < size; at += len) {
         len = utf8_length(bytes + at, size - at);
         if (len > 0)
             continue;
-        sqlscan_line(r->file->text, size, at, &line, &column);
-        error_set(r->err, ERROR_PLAN, "%s at byte offset %zu",
+        sqlscan_line(text, size, at, &line, &column);
+        error_set(err, ERROR_PLAN, "%s at byte offset %zu",
                   bytes[at] == 0 ? "NUL" : "invalid UTF-8", at);
-        error_hint(r->err, "Files are UTF-8 text, with or without BOM.");
-        return error_at(r->err, "", line, column);
+        error_hint(err, "Files are UTF-8 text, with or without BOM.");
+        return error_at(err, "", line, column);
     }
     return true;
 }
@@ -318,7 +318,8 @@ sqlfile_read(const char *text, size_t size, bool no_transaction, struct arena *a
     struct sql_statements split;
 
     *out = (struct sql_file){ .text = text, .size = size };
-    if (!check_bytes(&r) || !sqlscan_split(text, size, arena, &split, err))
+    if (!sqlfile_check_bytes(text, size, err) ||
+        !sqlscan_split(text, size, arena, &split, err))
         return false;
     out->statements = split.list;
     out->count = split.count;

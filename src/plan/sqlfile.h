@@ -41,6 +41,9 @@ struct sql_file {
     size_t notice_count;
 };
 
+/* Whether the bytes are UTF-8 without NUL; ERROR_PLAN with offset, line and column. */
+bool sqlfile_check_bytes(const char *text, size_t size, struct error *err);
+
 /*
  * Splits and judges a file. ERROR_PLAN with line for what cannot be split or run at all:
  * NUL, invalid UTF-8, an open block, PREPARE TRANSACTION, AND CHAIN, settings that would
