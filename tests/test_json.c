@@ -14,8 +14,8 @@ static struct migration phones = { .version = 2,
                                    .name = "phones",
                                    .up = { FILE_LUA, "m/0002_phones.up.lua" } };
 static struct applied rows[] = {
-    { 1, "users", "2026-05-20T10:38:00Z", "ab12" },
-    { 9, "gone", "2026-05-20T10:38:01Z", NULL },
+    { 1, "users", "2026-05-20T10:38:00Z", "ab12", 0 },
+    { 9, "gone", "2026-05-20T10:38:01Z", NULL, 0 },
 };
 
 static void
