@@ -130,6 +130,9 @@ describe("luamig down", function()
         local out = s:expect(0, "down", "--json").out
         assert.matches('"event":"migration_undone"', out)
         assert.matches('"undone":1', out)
+        out = s:expect(0, "down", "--plan", "--json").out
+        assert.matches('"event":"step_planned"', out)
+        for line in out:gmatch("[^\n]+") do assert.is_table(support.json.decode(line)) end
     end)
 end)
 

@@ -68,13 +68,14 @@ on_started(struct progress *p, const struct event *e)
     strbuf_release(&text);
 }
 
-/* A plan is what was asked for: stdout. */
 static void
-on_planned(const struct event *e)
+on_planned(struct progress *p, const struct event *e)
 {
-    fputs("  ", stdout);
-    complaint_text(stdout, e->text);
-    printf("  %s\n", e->mode);
+    if (p->plan == NULL)
+        return;
+    fputs("  ", p->plan);
+    complaint_text(p->plan, e->text);
+    fprintf(p->plan, "  %s\n", e->mode);
 }
 
 static void
@@ -295,7 +296,7 @@ notify(void *ctx, const struct event *e)
     case EVENT_WAITING: on_waiting(p, e); break;
     case EVENT_LOCK_ACQUIRED: on_lock_acquired(p, e); break;
     case EVENT_MIGRATION_STARTED: on_started(p, e); break;
-    case EVENT_STEP_PLANNED: on_planned(e); break;
+    case EVENT_STEP_PLANNED: on_planned(p, e); break;
     case EVENT_MIGRATION_UNDONE:
     case EVENT_MIGRATION_APPLIED: on_applied(p, e); break;
     case EVENT_MIGRATION_FAILED: on_failed(p, e); break;

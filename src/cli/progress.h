@@ -15,6 +15,7 @@ struct progress {
     FILE *out;
     bool terminal; /* a live line, updated in place */
     bool colour;
+    FILE *plan;   /* where a plan's steps go; NULL: nowhere */
     bool quiet;   /* warnings, errors and the last line only */
     bool verbose; /* the lock too */
 

@@ -7,6 +7,7 @@ runner_init(struct runner *runner, const struct invocation *inv)
 {
     runner->progress =
         (struct progress){ .out = stderr,
+                           .plan = inv->json ? NULL : stdout, /* it was asked for */
                            .terminal = !inv->json && output_is_terminal(stderr),
                            .colour = output_colour(inv->color, stderr),
                            .quiet = inv->quiet,
