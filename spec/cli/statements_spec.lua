@@ -51,6 +51,22 @@ describe("statements mode", function()
         assert.is_true(s:has("other.t_2"))
     end)
 
+    it("sends again what a done block set for the session, and asks for what it cannot", function()
+        s:sql("CREATE SCHEMA other; CREATE TABLE other.t (a int)")
+        local head = HEAD .. "BEGIN;\nSET search_path = other;\nINSERT INTO t VALUES (1);\nCOMMIT;\n"
+        s:file("1_a.up.sql", head .. "SELECT 1/0;\nCREATE INDEX CONCURRENTLY t_a ON t (a);")
+        s:expect(7, "up")
+        s:file("1_a.up.sql", head .. "SELECT 1;\nCREATE INDEX CONCURRENTLY t_a ON t (a);")
+        s:expect(0, "up")
+        assert.is_true(s:has("other.t_a"))
+        assert.equal("1", s:sql("SELECT count(*) FROM other.t"))
+        head = HEAD .. "BEGIN;\nCREATE TEMP TABLE x ();\nCOMMIT;\n"
+        s:file("2_b.up.sql", head .. "SELECT 1/0;")
+        s:expect(7, "up")
+        s:file("2_b.up.sql", head .. "SELECT 1;")
+        assert.matches("ended with its session", s:expect(9, "up").err)
+    end)
+
     it("keeps its own rows out of a file's SET ROLE", function()
         local role = s.name .. "_other"
         s:sql("CREATE ROLE " .. role .. "; GRANT ALL ON SCHEMA public TO " .. role)

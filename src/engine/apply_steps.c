@@ -246,12 +246,45 @@ run_session(struct stepper *s, const struct sql_unit *unit)
 }
 
 static bool
+has_session(const struct stepper *s, const struct sql_unit *unit)
+{
+    for (size_t i = 0; i < unit->count; i++) {
+        if (s->content->sql.classes[unit->first + i].kind == SQL_SESSION)
+            return true;
+    }
+    return false;
+}
+
+/* What a done block SET for the session is not there any more: only its rows are. */
+static bool
+resend_session(struct stepper *s, const struct sql_unit *unit)
+{
+    for (size_t i = 0; unit->kind == UNIT_BLOCK && i < unit->count; i++) {
+        size_t n = unit->first + i + 1;
+
+        if (s->content->sql.classes[n - 1].kind == SQL_SESSION && !stepper_send(s, n))
+            return false;
+    }
+    s->role_changed = s->role_changed || has_session(s, unit);
+    return true;
+}
+
+static bool
+run_block(struct stepper *s, const struct sql_unit *unit)
+{
+    bool ok = run_in_block(s, unit);
+
+    s->role_changed = s->role_changed || has_session(s, unit);
+    return ok;
+}
+
+static bool
 run_unit(struct stepper *s, const struct sql_unit *unit, bool marked)
 {
     if (unit->kind == UNIT_UNDONE)
         return run_undone(s, unit);
     if (unit->kind == UNIT_BLOCK)
-        return run_in_block(s, unit);
+        return run_block(s, unit);
     if (stepper_class(s, unit)->kind == SQL_SESSION)
         return run_session(s, unit);
     if (stepper_class(s, unit)->kind == SQL_OUTSIDE || marked)
@@ -295,7 +328,7 @@ do_unit(struct stepper *s, const struct sql_unit *unit, bool *question)
     if (unit->kind == UNIT_DROPPED)
         return true;
     switch (decide(s, unit)) {
-    case RESUME_SKIP: return true;
+    case RESUME_SKIP: return resend_session(s, unit);
     case RESUME_RUN: return run_unit(s, unit, false);
     case RESUME_AGAIN: return run_unit(s, unit, true);
     case RESUME_FINISH: return stepper_finish(s, unit);

@@ -27,6 +27,16 @@ changed(const struct resume *r, struct error *err)
     return RESUME_FAILED;
 }
 
+static bool
+has_temporary(const struct resume *r)
+{
+    for (size_t i = 0; i < r->unit->count; i++) {
+        if (r->content->sql.classes[r->unit->first + i].kind == SQL_TEMPORARY)
+            return true;
+    }
+    return false;
+}
+
 /* A done CREATE TEMP, PREPARE or DECLARE lived in a session that is gone. */
 static enum resume_action
 cannot_bring_back(const struct resume *r, struct error *err)
@@ -192,8 +202,7 @@ resume_decide(const struct resume *r, struct error *err)
     if (strcmp(r->step->hash, r->hash) != 0)
         return changed(r, err);
     if (r->step->done)
-        return class_of(r)->kind == SQL_TEMPORARY ? cannot_bring_back(r, err)
-                                                  : RESUME_SKIP;
+        return has_temporary(r) ? cannot_bring_back(r, err) : RESUME_SKIP;
     if (!wait_for_worker(r, err))
         return RESUME_FAILED;
     return decide_started(r, err);
