@@ -17,6 +17,7 @@ struct attempt_tx {
     struct items items;
     struct pipeline pipeline;
     bool stray; /* a transaction command got through in the body */
+    bool last;  /* a down that drops luamig's own table: nothing is left to write to */
     bool gone;  /* a down found its row gone: somebody else has done it */
 };
 
@@ -87,9 +88,9 @@ static void
 build(struct attempt_tx *a)
 {
     struct items *items = &a->items;
-    struct guard guard =
-        migrator_guard(a->m, a->content->down ? GUARD_ROW_GONE : GUARD_ROW_IS,
-                       a->content->migration->version);
+    enum guard_row row = a->content->down ? GUARD_ROW_GONE : GUARD_ROW_IS;
+    struct guard guard = migrator_guard(a->m, a->last ? GUARD_NO_ROW : row,
+                                        a->content->migration->version);
 
     items_add(items, ITEM_BEGIN, begin_sql(a), NULL);
     items_add(items, ITEM_SETTING, ROW_LOCK_TIMEOUT, NULL);
@@ -104,7 +105,8 @@ build(struct attempt_tx *a)
     items_add(items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);
     items_add(items, ITEM_SETTING, "RESET ROLE", NULL);
     items_add(items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp", NULL);
-    aftermath_add_history(a->m, a->content, &a->arena, items);
+    if (!a->last)
+        aftermath_add_history(a->m, a->content, &a->arena, items);
     items_add(items, ITEM_GUARD, guard_sql(&guard, &a->arena), NULL);
     items_add(items, ITEM_COMMIT, "COMMIT", NULL);
     items_add(items, ITEM_AFTER, "DISCARD ALL", NULL);
@@ -202,6 +204,15 @@ is_record_gone(const struct pipeline_item *item, const struct error *err)
     return false;
 }
 
+/* A down may take luamig's table with it; it is then run again without the history. */
+static bool
+drops_record(const struct attempt_tx *a, const struct pipeline_item *item,
+             const struct error *err)
+{
+    return a->content->down && !a->last && is_record_gone(item, err) &&
+           strcmp(err->sqlstate, "22P02") != 0;
+}
+
 static void
 describe(struct attempt_tx *a, const struct pipeline_item *item, struct error *err)
 {
@@ -229,6 +240,8 @@ judge(struct attempt_tx *a, struct error *err, bool *again)
         aftermath_explain_loss(a->m, a->content, err);
     else if (item->mark == ITEM_ROW)
         result = judge_row(a, err, again);
+    else if (drops_record(a, item, err))
+        *again = a->last = true;
     else if (is_record_gone(item, err))
         explain_guard(a, err);
     if (result == APPLY_FAILED && !*again && !a->m->server.work.lost) {
@@ -240,9 +253,10 @@ judge(struct attempt_tx *a, struct error *err, bool *again)
 }
 
 static enum apply_result
-attempt(struct migrator *m, const struct content *content, struct error *err, bool *again)
+attempt(struct migrator *m, const struct content *content, bool *last, struct error *err,
+        bool *again)
 {
-    struct attempt_tx a = { .m = m, .content = content };
+    struct attempt_tx a = { .m = m, .content = content, .last = *last };
     enum apply_result result = APPLY_DONE;
 
     *again = false;
@@ -253,6 +267,7 @@ attempt(struct migrator *m, const struct content *content, struct error *err, bo
         else
             result = judge(&a, err, again);
     }
+    *last = a.last;
     items_release(&a.items);
     arena_release(&a.arena);
     return result;
@@ -262,7 +277,7 @@ enum apply_result
 apply_tx(struct migrator *m, const struct content *content, struct error *err)
 {
     enum apply_result result;
-    bool again;
+    bool again, last = false;
 
     do {
         enum stop_cause cause = stop_cause(m->stop);
@@ -271,7 +286,7 @@ apply_tx(struct migrator *m, const struct content *content, struct error *err)
             wait_cause_error(m->stop, cause, err);
             return APPLY_FAILED;
         }
-        result = attempt(m, content, err, &again);
+        result = attempt(m, content, &last, err, &again);
     } while (again);
     return result;
 }
