@@ -138,6 +138,32 @@ describe("luamig down", function()
     end)
 end)
 
+describe("luamig redo", function()
+    after_each(support.cleanup)
+
+    it("undoes the last applied, or V, and applies it again", function()
+        local s = support.scratch()
+        for v = 1, 2 do
+            s:file(v .. "_x.up.sql", ("CREATE TABLE t%d ();"):format(v))
+            s:file(v .. "_x.down.sql", ("DROP TABLE t%d;"):format(v))
+        end
+        assert.matches("nothing applied", s:expect(0, "redo").err)
+        s:expect(0, "up")
+        s:file("2_x.up.sql", "CREATE TABLE t2 (a int);")
+        local r = s:expect(0, "redo")
+        assert.matches("undone 2_x.*applied 2_x", r.err)
+        assert.equal("a", s:sql("SELECT attname FROM pg_attribute WHERE attrelid = 't2'::regclass AND attnum = 1"))
+        s:expect(0, "redo", "01")
+        assert.equal("1,2", s:applied())
+        s:expect(4, "redo", "9")
+        s:expect(2, "redo", "x")
+        s:file("1_x.down.sql", "SELECT 1/0;")
+        s:expect(7, "redo", "1")
+        assert.equal("1,2", s:applied())
+        s:expect(0, "verify")
+    end)
+end)
+
 describe("migrations-example", function()
     after_each(support.cleanup)
 

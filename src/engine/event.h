@@ -43,7 +43,8 @@ enum outcome {
 
 struct run_summary {
     enum outcome outcome;
-    bool down; /* it was to undo */
+    bool down;       /* it was to undo */
+    int64_t version; /* down: the one undone last */
     size_t applied, undone;
     size_t pending; /* what is left */
     int64_t elapsed;

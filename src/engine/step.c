@@ -87,6 +87,7 @@ step_run(struct migrator *m, const struct content *content, struct step_place pl
         summary->outcome = outcome_of(result, err);
         return false;
     }
+    summary->version = content->migration->version;
     if (content->down)
         summary->undone += result == APPLY_DONE;
     else

@@ -32,7 +32,10 @@ check_request(const struct source *source, const struct applied_set *set,
         return error_set(err, ERROR_USAGE,
                          "version %" PRId64 " is neither in '%s' nor applied",
                          request->to, source->dir);
-    if (!request->has_to && !request->all && request->count == 0)
+    if (request->has_only && !is_applied(set, request->only))
+        return error_set(err, ERROR_PLAN, "version %" PRId64 " is not applied",
+                         request->only);
+    if (!request->has_to && !request->has_only && !request->all && request->count == 0)
         return error_set(err, ERROR_USAGE, "--count must be at least 1");
     return true;
 }
@@ -43,6 +46,8 @@ is_wanted(const struct down_request *request, const struct down_plan *plan,
 {
     if (request->all)
         return true;
+    if (request->has_only)
+        return entry->version == request->only;
     if (request->has_to)
         return entry->version > request->to;
     return plan->count < request->count;

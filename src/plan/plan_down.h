@@ -7,8 +7,9 @@
 #include "plan/plan.h"
 
 struct down_request {
-    bool has_to, all;
+    bool has_to, has_only, all;
     int64_t to;   /* all above it */
+    int64_t only; /* this one, wherever it stands */
     size_t count; /* without to and all: the last count */
     bool plan_only;
 };
