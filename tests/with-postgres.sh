@@ -29,7 +29,7 @@ trap 'exit 143' TERM HUP
 listen='' port=5432
 if [ "${LUAMIG_TEST_TCP:-}" = 1 ]; then
     listen=127.0.0.1
-    port=$((20000 + $$ % 20000))
+    port=$((10000 + $$ % 20000)) # below the ephemeral ports
 fi
 cd "$dir" # a folder that the owner may enter
 as_owner "$PG_BINDIR/initdb" -D "$dir/data" -A trust -U postgres --no-sync -E UTF8 --locale=C >"$dir/initdb.log" 2>&1 || {

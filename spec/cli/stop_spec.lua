@@ -57,7 +57,7 @@ describe("a signal", function()
     it("while connecting ends the run at once", function()
         -- A listener that never answers.
         s:file("1_a.up.sql", "")
-        local port = 41000 + math.random(0, 9000)
+        local port = 30100 + math.random(0, 2500)
         local pid = io.popen(("sh -c 'exec perl -MIO::Socket::INET -e \"my \\$s ="
             .. " IO::Socket::INET->new(LocalAddr => q(127.0.0.1), LocalPort => %d, Listen => 5); sleep 30\""
             .. " >/dev/null 2>&1 & echo $!'"):format(port)):read("l")
@@ -69,7 +69,7 @@ describe("a signal", function()
         local r = p:wait()
         os.execute("kill " .. pid)
         assert.equal(143, r.status)
-        assert.is_true(support.now() - began < 1)
+        assert.is_true(support.now() - began < 1.5)
     end)
 
     it("that comes a second time exits at once", function()
@@ -122,9 +122,7 @@ describe("SIGTERM at 200 random moments of a run of small migrations", function(
             if files == 0 or s.applied_count == files then
                 for _ = 1, 40 do
                     files = files + 1
-                    s:file(("%05d_x.up.sql"):format(files),
-                        ("CREATE TABLE x%d (); INSERT INTO pg_temp.none SELECT 1 WHERE false;"):gsub(
-                        "INSERT.*", "SELECT 1;"):format(files))
+                    s:file(("%05d_x.up.sql"):format(files), ("CREATE TABLE x%d (); SELECT 1;"):format(files))
                 end
             end
             local p = s:start("up", "-q")
@@ -132,7 +130,7 @@ describe("SIGTERM at 200 random moments of a run of small migrations", function(
             local began = support.now()
             p:kill("TERM")
             local r = p:wait()
-            assert.is_true(support.now() - began < 1.2, round)
+            assert.is_true(support.now() - began < 1.5, round) -- with the shell's own time
             assert.is_true(r.status == 143 or r.status == 0, r.status .. r.err)
             s.applied_count = tonumber(s:sql("SELECT CASE WHEN to_regclass('luamig.applied_migrations') IS NULL"
                 .. " THEN 0 ELSE (xpath('/row/n/text()', query_to_xml('SELECT count(*) AS n FROM"
