@@ -115,5 +115,5 @@ format:
 clean:
 	rm -rf build build-san build-clang build-fuzz
 
--include $(OBJ:.o=.d) $(UNITS:=.d) $(REPLAY:=.d)
+-include $(OBJ:.o=.d) $(UNITS:=.d) $(REPLAY:=.d) $(BUILD)/tests/pgtest.d
 .PHONY: all install deps demo test tests bench fuzz lint format clean

@@ -43,6 +43,7 @@ tell_failed(struct watched *w, const char *mode, const struct error *err)
     tell(w, (struct event){ .kind = EVENT_MIGRATION_FAILED,
                             .migration = &phones,
                             .mode = mode,
+                            .keeps = strcmp(mode, "statements") == 0,
                             .elapsed = 12,
                             .error = err });
 }

@@ -52,6 +52,7 @@ struct error {
         position; /* where in the failed statement, in characters, 1-based; 0: not said */
     size_t body_line; /* the line of a function's or DO's body; 0: not in one */
     struct error_place place;
+    struct error_place sql; /* in the SQL that a script sent; line 0: it was none */
 };
 
 /* Fills *err anew. Always false, so that a failing function can `return error_set(...)`. */

@@ -78,6 +78,24 @@ stop_signals_block(void)
 }
 
 void
+stop_signals_open(void)
+{
+    if (blocked)
+        sigprocmask(SIG_SETMASK, &let_in, NULL);
+}
+
+void
+stop_signals_shut(void)
+{
+    sigset_t set = let_in;
+
+    for (size_t i = 0; i < WATCHED; i++)
+        sigaddset(&set, watched[i]);
+    if (blocked)
+        sigprocmask(SIG_SETMASK, &set, NULL);
+}
+
+void
 stop_signals_undoing(bool undoing)
 {
     undoing_ = undoing;

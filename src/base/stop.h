@@ -75,6 +75,14 @@ void stop_signals_init(void);
 /* From here on signals are heeded in stop_poll() and stop_cause() only. */
 void stop_signals_block(void);
 
+/*
+ * While a script computes, nobody polls: between open and shut signals are let in at any
+ * moment. The first is noted as ever, a second ends the process even in the middle of a
+ * pattern match, where no hook of Lua runs. Without stop_signals_block() they do nothing.
+ */
+void stop_signals_open(void);
+void stop_signals_shut(void);
+
 /* What a second signal exits with: 9 while an undo is unfinished, else 128 + n. */
 void stop_signals_undoing(bool undoing);
 

@@ -79,6 +79,23 @@ words_duration(const char *text, int64_t *ms)
     return number == 0 && *end == '\0';
 }
 
+bool
+words_size(const char *text, int64_t *bytes)
+{
+    static const char *const units[] = { "", "KiB", "MiB", "GiB" };
+    size_t digits = strspn(text, "0123456789");
+
+    if (digits == 0 || digits > 9)
+        return false;
+    *bytes = strtoll(text, NULL, 10);
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (strcmp(text + digits, units[i]) == 0)
+            return true;
+        *bytes *= 1024;
+    }
+    return false;
+}
+
 const char *
 words_elapsed(int64_t ms, char *buf, size_t size)
 {

@@ -12,6 +12,9 @@ const char *words_nearest(const char *word, const char *const *known);
 /* "500ms", "30s", "5m", "2h", "0" to milliseconds; false if it is none. */
 bool words_duration(const char *text, int64_t *ms);
 
+/* "64MiB", "2GiB", "100KiB", "1048576" to bytes; false if it is none. */
+bool words_size(const char *text, int64_t *bytes);
+
 /* Milliseconds as people write them: "250 ms", "12.4 s", "4m10s", "2h05m". */
 const char *words_elapsed(int64_t ms, char *buf, size_t size);
 

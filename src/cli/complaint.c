@@ -150,6 +150,22 @@ print_place(FILE *out, const struct error_place *place)
         print_excerpt(out, place);
 }
 
+/* The SQL inside of a script, counted from its own first line. */
+static void
+print_sql(FILE *out, const struct error_place *sql)
+{
+    if (sql->line == 0)
+        return;
+    fprintf(out, "  in its SQL, line %zu", sql->line);
+    if (sql->column > 0)
+        fprintf(out, ":%zu", sql->column);
+    if (sql->statements > 1)
+        fprintf(out, "  (statement %zu of %zu)", sql->statement, sql->statements);
+    fputc('\n', out);
+    if (sql->text[0] != '\0')
+        print_excerpt(out, sql);
+}
+
 void
 complaint_error(FILE *out, const struct error *err, bool colour)
 {
@@ -162,6 +178,7 @@ complaint_error(FILE *out, const struct error *err, bool colour)
     fputc('\n', out);
     print_more(out, err->message + first);
     print_place(out, &err->place);
+    print_sql(out, &err->sql);
     print_lines(out, "", err->object);
     print_lines(out, "detail: ", err->detail);
     print_lines(out, "context: ", err->where);

@@ -12,6 +12,7 @@
 static const struct option_spec common[] = {
     { "json", NULL, "machine-readable output on stdout" },
     { "yes", NULL, "answer questions with yes" },
+    { "set", "NAME=VALUE", "a variable for Lua scripts; may be given several times" },
     { "config", "FILE", "read this instead of luamig.lua" },
     { "help", NULL, "this text" },
     { "version", NULL, "print the version" },

@@ -105,7 +105,7 @@ on_failed(struct progress *p, const struct event *e)
 
     clear_live(p);
     snprintf(p->failed, sizeof(p->failed), "%s", e->migration->version_text);
-    p->failed_keeps = strcmp(e->mode, "statements") == 0;
+    p->failed_keeps = e->keeps;
     fprintf(p->out, "%sfailed%s  ", colour(p, "\033[31m"), colour(p, "\033[0m"));
     print_name(p, e->migration);
     fprintf(p->out, "  %s\n", words_elapsed(e->elapsed, took, sizeof(took)));
@@ -174,7 +174,7 @@ on_notice(struct progress *p, const struct event *e)
 {
     bool warning = e->level != PROBLEM_NOTE;
 
-    if (p->quiet && !warning)
+    if ((p->quiet && !warning) || (e->detail && !p->verbose))
         return;
     clear_live(p);
     fputs(warning ? "warning: " : "note: ", p->out);

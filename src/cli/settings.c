@@ -10,6 +10,7 @@
 #include "base/words.h"
 #include "cli/dotenv.h"
 #include "cli/options.h"
+#include "cli/vars.h"
 #include "pg/conninfo.h"
 #include "script/settings_file.h"
 
@@ -38,6 +39,10 @@ const struct setting_spec settings_specs[] = {
       AT(settings.lock_timeout), "for one table lock (10s; 0 waits for ever)" },
     { "connect_wait", "connect-wait", SETTING_DURATION, "D", "0",
       AT(settings.connect_wait), "connect again until the server accepts (0)" },
+    { "memory", "memory", SETTING_SIZE, "SIZE", "512MiB", AT(settings.memory),
+      "that a Lua script may use (512MiB; 0: no cap)" },
+    { "lib", "lib", SETTING_PATH, "DIR", NULL, AT(settings.lib),
+      "the folder of a script's `require` (lib in the migrations folder)" },
     { "drift", "drift", SETTING_CHOICE, "warn|error|off", "warn", AT(settings.drift),
       "applied files that were edited (warn)" },
     { "orphans", "orphans", SETTING_CHOICE, "warn|error", "warn",
@@ -197,6 +202,11 @@ set_field(struct composing *c, const struct setting_spec *spec, const struct giv
         error_set(c->err, ERROR_USAGE, "%s: '%s' is no duration", given->where,
                   given->text);
         return error_hint(c->err, "Write 500ms, 30s, 5m or 2h; 0 is none.");
+    case SETTING_SIZE:
+        if (words_size(given->text, field))
+            return true;
+        error_set(c->err, ERROR_USAGE, "%s: '%s' is no size", given->where, given->text);
+        return error_hint(c->err, "Write 64MiB or 2GiB; 0 is no cap.");
     case SETTING_CHOICE: return set_choice(c, spec, given, field);
     case SETTING_BOOL:
         return parse_bool(given->text, field) || fail(c, given, "must be true or false");
@@ -371,8 +381,10 @@ settings_compose(const struct options *options, struct arena *arena, struct comp
         if (!compose_one(&c, spec))
             return false;
     }
+    if (out->settings.lib == NULL)
+        out->settings.lib = fs_join(arena, out->settings.dir, "lib");
     out->database_on_command_line = options_value(options, "database") != NULL;
-    return true;
+    return vars_compose(options, &c.file, arena, &out->settings, err);
 }
 
 bool

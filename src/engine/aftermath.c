@@ -1,6 +1,5 @@
 #include "engine/aftermath.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,46 +10,6 @@ const char *
 aftermath_direction(const struct content *content)
 {
     return content->down ? "down" : "up";
-}
-
-void
-aftermath_add_row(struct migrator *m, const struct content *content, struct arena *arena,
-                  struct items *items)
-{
-    struct pg_params *params = arena_alloc(arena, sizeof(*params));
-    const char **values = arena_alloc(arena, 3 * sizeof(*values));
-    const char *table = migrator_table(m, "");
-
-    values[0] = arena_printf(arena, "%" PRId64, content->migration->version);
-    values[1] = content->migration->name;
-    values[2] = content->checksum;
-    *params = (struct pg_params){ .count = content->down ? 1 : 3, .values = values };
-    items_add(items, ITEM_ROW,
-              content->down ? applied_delete_sql(arena, table)
-                            : applied_insert_sql(arena, table),
-              params);
-}
-
-void
-aftermath_add_history(struct migrator *m, const struct content *content,
-                      struct arena *arena, struct items *items)
-{
-    static const char *const kinds[] = { NULL, "sql", "lua" };
-    struct history_entry entry = {
-        .run = m->run,
-        .action = aftermath_direction(content),
-        .version = content->migration->version,
-        .name = content->migration->name,
-        .outcome = "done",
-        .checksum = content->checksum,
-        .down_kind = content->down ? NULL : kinds[content->migration->down.kind],
-        .down_text = content->undo.bytes,
-    };
-    struct pg_params *params = arena_alloc(arena, sizeof(*params));
-    const char *sql;
-
-    history_insert(&entry, arena, migrator_table(m, "_history"), &sql, params);
-    items_add(items, ITEM_HISTORY, sql, params);
 }
 
 void
@@ -98,7 +57,8 @@ explain_lock_timeout(struct migrator *m, const struct content *content, struct e
 void
 aftermath_explain(struct migrator *m, const struct content *content, struct error *err)
 {
-    if (strcmp(err->sqlstate, "25001") == 0 || strcmp(err->sqlstate, "55P04") == 0)
+    if (strcmp(err->sqlstate, "25001") == 0 || strcmp(err->sqlstate, "55P04") == 0 ||
+        strcmp(err->sqlstate, "2D000") == 0)
         error_hint(err, "%s", no_transaction_hint);
     else if (strcmp(err->sqlstate, "55P03") == 0)
         explain_lock_timeout(m, content, err);

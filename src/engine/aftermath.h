@@ -6,19 +6,12 @@
 #define LUAMIG_ENGINE_AFTERMATH_H
 
 #include "engine/content.h"
-#include "engine/items.h"
 #include "engine/migrator.h"
 
 #define AFTERMATH_GRACE 5000 /* ms that cleaning up may take */
 
 /* "up" or "down". */
 const char *aftermath_direction(const struct content *content);
-
-/* Adds the INSERT (of a down: the DELETE) of the migration's row, and of the history's row of a success. */
-void aftermath_add_row(struct migrator *m, const struct content *content,
-                       struct arena *arena, struct items *items);
-void aftermath_add_history(struct migrator *m, const struct content *content,
-                           struct arena *arena, struct items *items);
 
 /*
  * After a failed attempt: ROLLBACK if the block failed, DISCARD ALL and the settings (a

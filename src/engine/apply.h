@@ -19,6 +19,10 @@ enum apply_result {
 enum apply_result apply_tx(struct migrator *m, const struct content *content,
                            struct error *err);
 
+/* A Lua migration that is `no-transaction`: in the parts that its script makes. */
+enum apply_result apply_script(struct migrator *m, const struct content *content,
+                               struct error *err);
+
 /* Statement by statement (DESIGN 7 "Statements mode"), from where an earlier run ended. */
 enum apply_result apply_steps(struct migrator *m, const struct content *content,
                               struct error *err);

@@ -5,14 +5,28 @@
 #include <string.h>
 
 #include "engine/aftermath.h"
+#include "engine/frame.h"
 #include "engine/items.h"
+#include "engine/outside.h"
 #include "engine/resume.h"
-#include "engine/stepper.h"
 #include "pg/exec.h"
+#include "pg/steps.h"
 #include "pg/wait.h"
 
-const struct sql_class *
-stepper_class(const struct stepper *s, const struct sql_unit *unit)
+struct stepper {
+    struct migrator *m;
+    const struct content *content;
+    struct arena arena;
+    struct error *err;
+    const char *steps; /* the table, quoted */
+    struct step *rows; /* of earlier runs */
+    size_t row_count;
+    size_t at;         /* the statement at work, 1-based */
+    bool role_changed; /* the file may have changed role or session user */
+};
+
+static const struct sql_class *
+class_of(const struct stepper *s, const struct sql_unit *unit)
 {
     return &s->content->sql.classes[unit->first];
 }
@@ -44,109 +58,67 @@ key_of(struct stepper *s, const struct sql_unit *unit)
                               .run = s->m->run };
 }
 
-static void
-add_step(struct stepper *s, struct items *items, const struct step_key *key, bool done)
+static struct frame
+frame_of(struct stepper *s, struct items *items)
 {
-    struct pg_params *params = arena_alloc(&s->arena, sizeof(*params));
-    const char *sql = steps_insert(key, done, s->steps, &s->arena, params);
-
-    items_add(items, ITEM_STEP, sql, params);
+    return (struct frame){
+        .m = s->m, .content = s->content, .arena = &s->arena, .items = items
+    };
 }
 
-bool
-stepper_run(struct stepper *s, struct items *items, bool serial)
+/* Runs the items and releases them; s->at is then the statement that failed, if one did. */
+static bool
+run_items(struct stepper *s, struct items *items, bool serial)
 {
-    struct pipeline pipeline = { .session = &s->m->server.work,
-                                 .items = items->list,
-                                 .count = items->count,
-                                 .serial = serial };
-    bool ok = pipeline_run(&pipeline, s->err);
+    struct frame frame = frame_of(s, items);
+    size_t failed = 0;
+    bool ok = frame_run(&frame, serial, &failed, s->err);
 
-    if (!ok && pipeline.answered < items->count &&
-        items->list[pipeline.answered].statement > 0)
-        s->at = items->list[pipeline.answered].statement;
-    /* COMMIT came before the cancel: it is done. */
-    if (!ok && items_has(items, pipeline.answered, ITEM_COMMIT))
-        ok = true;
-    items_release(items);
+    if (failed > 0)
+        s->at = failed;
     return ok;
 }
 
+/* luamig's own statement in the middle of the file's. */
 static void
-add_lock_timeout(struct stepper *s, struct items *items)
+add_own(struct stepper *s, struct items *items, const char *sql,
+        const struct pg_params *params)
 {
-    const struct directives *d = &s->content->directives;
+    struct frame frame = frame_of(s, items);
 
-    items_add(items, ITEM_SETTING,
-              arena_printf(&s->arena, "SET LOCAL lock_timeout = %" PRId64,
-                           d->has_lock_timeout ? d->lock_timeout
-                                               : s->m->settings->lock_timeout),
-              NULL);
-}
-
-/*
- * luamig's own statements run as luamig's role, the file's as the file's. It is kept in a
- * setting of the transaction until its statement comes; all of it is rolled back with a
- * failure. (pg_settings does not list role, so there is no value to SET LOCAL.)
- */
-static void
-add_own_role(struct stepper *s, struct items *items)
-{
-    if (!s->role_changed)
-        return;
-    items_add(items, ITEM_SETTING,
-              "SELECT pg_catalog.set_config('luamig.role',"
-              " pg_catalog.current_setting('role'), true),"
-              " pg_catalog.set_config('luamig.user',"
-              " pg_catalog.current_setting('session_authorization'), true)",
-              NULL);
-    items_add(items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);
-    items_add(items, ITEM_SETTING, "RESET ROLE", NULL);
+    if (s->role_changed)
+        frame_add_own_role(&frame);
+    items_add(items, ITEM_STEP, sql, params);
+    if (s->role_changed)
+        frame_add_file_role(&frame);
 }
 
 static void
-add_file_role(struct stepper *s, struct items *items)
+add_step(struct stepper *s, struct items *items, const struct sql_unit *unit, bool done)
 {
-    if (!s->role_changed)
-        return;
-    items_add(items, ITEM_SETTING,
-              "SELECT pg_catalog.set_config('session_authorization',"
-              " pg_catalog.current_setting('luamig.user'), false)",
-              NULL);
-    items_add(items, ITEM_SETTING,
-              "SELECT pg_catalog.set_config('role',"
-              " pg_catalog.current_setting('luamig.role'), false)",
-              NULL);
-}
+    struct step_key key = key_of(s, unit);
+    struct pg_params *params = arena_alloc(&s->arena, sizeof(*params));
+    const char *sql = steps_insert(&key, done, s->steps, &s->arena, params);
 
-/* The lock alone; in this transaction the path is ours, afterwards the file's again. */
-static void
-add_guard_and_commit(struct stepper *s, struct items *items)
-{
-    struct guard guard = migrator_guard(s->m, GUARD_NO_ROW, 0);
-
-    items_add(items, ITEM_CONSTRAINTS, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
-    items_add(items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp", NULL);
-    items_add(items, ITEM_GUARD, guard_sql(&guard, &s->arena), NULL);
-    items_add(items, ITEM_COMMIT, "COMMIT", NULL);
+    add_own(s, items, sql, params);
 }
 
 static const char *
 begin_sql(struct stepper *s, const struct sql_unit *unit)
 {
-    const char *modes = stepper_class(s, unit)->modes;
+    const char *modes = class_of(s, unit)->modes;
 
     if (unit->kind == UNIT_BLOCK && modes != NULL && modes[0] != '\0')
         return arena_printf(&s->arena, "BEGIN READ WRITE, %s", modes);
-    return "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+    return FRAME_BEGIN;
 }
 
 /* What can run in a block, in a transaction with its row: exactly once. */
 static bool
 run_in_block(struct stepper *s, const struct sql_unit *unit)
 {
-    struct step_key key = key_of(s, unit);
     struct items items = { 0 };
+    struct frame frame = frame_of(s, &items);
     size_t first = unit->first + 1, last = unit->first + unit->count;
 
     if (unit->kind == UNIT_BLOCK) {
@@ -154,32 +126,28 @@ run_in_block(struct stepper *s, const struct sql_unit *unit)
         last--;
     }
     items_add(&items, ITEM_BEGIN, begin_sql(s, unit), NULL);
-    add_lock_timeout(s, &items);
-    add_own_role(s, &items);
-    add_step(s, &items, &key, true);
-    add_file_role(s, &items);
+    frame_add_lock_timeout(&frame);
+    add_step(s, &items, unit, true);
     for (size_t n = first; n <= last; n++)
         items_add_statement(&items, &s->content->sql, n);
-    add_guard_and_commit(s, &items);
-    return stepper_run(s, &items, s->content->sql.has_copy);
+    frame_add_commit(&frame);
+    return run_items(s, &items, s->content->sql.has_copy);
+}
+
+/* Writes the unit's row by itself, as done or as started. */
+static bool
+mark(struct stepper *s, const struct sql_unit *unit, bool done)
+{
+    struct items items = { 0 };
+    struct frame frame = frame_of(s, &items);
+
+    items_add(&items, ITEM_BEGIN, FRAME_BEGIN, NULL);
+    add_step(s, &items, unit, done);
+    frame_add_commit(&frame);
+    return run_items(s, &items, false);
 }
 
 /* BEGIN ... ROLLBACK: run as it stands, then recorded by itself. */
-bool
-stepper_mark(struct stepper *s, const struct sql_unit *unit, bool done)
-{
-    struct step_key key = key_of(s, unit);
-    struct items items = { 0 };
-
-    items_add(&items, ITEM_BEGIN, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
-              NULL);
-    add_own_role(s, &items);
-    add_step(s, &items, &key, done);
-    add_file_role(s, &items);
-    add_guard_and_commit(s, &items);
-    return stepper_run(s, &items, false);
-}
-
 static bool
 run_undone(struct stepper *s, const struct sql_unit *unit)
 {
@@ -187,32 +155,57 @@ run_undone(struct stepper *s, const struct sql_unit *unit)
 
     for (size_t n = unit->first + 1; n <= unit->first + unit->count; n++)
         items_add_statement(&items, &s->content->sql, n);
-    return stepper_run(s, &items, true) && stepper_mark(s, unit, true);
+    return run_items(s, &items, true) && mark(s, unit, true);
 }
 
-bool
-stepper_finish(struct stepper *s, const struct sql_unit *unit)
+/* Makes a started one done. */
+static bool
+finish(struct stepper *s, const struct sql_unit *unit)
 {
     struct step_key key = key_of(s, unit);
     struct items items = { 0 };
 
-    items_add(&items, ITEM_BEGIN, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
-              NULL);
-    add_own_role(s, &items);
+    items_add(&items, ITEM_BEGIN, FRAME_BEGIN, NULL);
     items_add(&items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp", NULL);
-    items_add(&items, ITEM_STEP, steps_finish_sql(&key, s->steps, &s->arena), NULL);
-    add_file_role(s, &items);
+    add_own(s, &items, steps_finish_sql(&key, s->steps, &s->arena), NULL);
     items_add(&items, ITEM_COMMIT, "COMMIT", NULL);
-    return stepper_run(s, &items, false);
+    return run_items(s, &items, false);
 }
 
-bool
-stepper_send(struct stepper *s, size_t n)
+/* Sends statement n as it stands, outside a transaction. */
+static bool
+send_statement(struct stepper *s, size_t n)
 {
     struct items items = { 0 };
 
     items_add_statement(&items, &s->content->sql, n);
-    return stepper_run(s, &items, true);
+    return run_items(s, &items, true);
+}
+
+static bool
+send_at(void *ctx, struct error *err)
+{
+    struct stepper *s = ctx;
+
+    (void)err; /* s->err is the same */
+    return send_statement(s, s->at);
+}
+
+/* Marked started before, done after; what the mark means on a resume is resume's affair. */
+static bool
+run_outside(struct stepper *s, const struct sql_unit *unit, bool marked)
+{
+    struct outside outside = { .m = s->m,
+                               .class = class_of(s, unit),
+                               .arena = &s->arena,
+                               .timed = s->content->directives.has_timeout,
+                               .send = send_at,
+                               .ctx = s };
+
+    if (!marked && !mark(s, unit, false))
+        return false;
+    s->at = unit->first + 1;
+    return outside_run(&outside, s->err) && finish(s, unit);
 }
 
 /* It had done nothing yet: 2D000, a DO or CALL that commits; 25001, §3's list is short. */
@@ -231,13 +224,13 @@ run_single(struct stepper *s, const struct sql_unit *unit)
         return true;
     if (s->m->server.work.lost || !must_run_outside(s->err))
         return false;
-    return exec_rollback(&s->m->server.work, &ignored) && stepper_outside(s, unit, false);
+    return exec_rollback(&s->m->server.work, &ignored) && run_outside(s, unit, false);
 }
 
 static bool
 run_session(struct stepper *s, const struct sql_unit *unit)
 {
-    bool ok = stepper_send(s, unit->first + 1);
+    bool ok = send_statement(s, unit->first + 1);
 
     s->role_changed = true;
     /* RESET ALL took luamig's settings away. */
@@ -262,7 +255,7 @@ resend_session(struct stepper *s, const struct sql_unit *unit)
     for (size_t i = 0; unit->kind == UNIT_BLOCK && i < unit->count; i++) {
         size_t n = unit->first + i + 1;
 
-        if (s->content->sql.classes[n - 1].kind == SQL_SESSION && !stepper_send(s, n))
+        if (s->content->sql.classes[n - 1].kind == SQL_SESSION && !send_statement(s, n))
             return false;
     }
     s->role_changed = s->role_changed || has_session(s, unit);
@@ -285,10 +278,10 @@ run_unit(struct stepper *s, const struct sql_unit *unit, bool marked)
         return run_undone(s, unit);
     if (unit->kind == UNIT_BLOCK)
         return run_block(s, unit);
-    if (stepper_class(s, unit)->kind == SQL_SESSION)
+    if (class_of(s, unit)->kind == SQL_SESSION)
         return run_session(s, unit);
-    if (stepper_class(s, unit)->kind == SQL_OUTSIDE || marked)
-        return stepper_outside(s, unit, marked);
+    if (class_of(s, unit)->kind == SQL_OUTSIDE || marked)
+        return run_outside(s, unit, marked);
     return run_single(s, unit);
 }
 
@@ -331,7 +324,7 @@ do_unit(struct stepper *s, const struct sql_unit *unit, bool *question)
     case RESUME_SKIP: return resend_session(s, unit);
     case RESUME_RUN: return run_unit(s, unit, false);
     case RESUME_AGAIN: return run_unit(s, unit, true);
-    case RESUME_FINISH: return stepper_finish(s, unit);
+    case RESUME_FINISH: return finish(s, unit);
     case RESUME_QUESTION: *question = true; return false;
     case RESUME_FAILED: return false;
     }
@@ -342,27 +335,12 @@ do_unit(struct stepper *s, const struct sql_unit *unit, bool *question)
 static bool
 record(struct stepper *s)
 {
-    struct guard guard =
-        migrator_guard(s->m, s->content->down ? GUARD_ROW_GONE : GUARD_ROW_IS,
-                       s->content->migration->version);
     struct items items = { 0 };
+    struct frame frame = frame_of(s, &items);
 
-    items_add(&items, ITEM_BEGIN, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
-              NULL);
-    items_add(&items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);
-    items_add(&items, ITEM_SETTING, "RESET ROLE", NULL);
-    items_add(&items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp", NULL);
-    aftermath_add_row(s->m, s->content, &s->arena, &items);
-    items_add(&items, ITEM_STEP,
-              steps_delete_sql(s->content->migration->version, s->steps, &s->arena),
-              NULL);
-    aftermath_add_history(s->m, s->content, &s->arena, &items);
-    items_add(&items, ITEM_GUARD, guard_sql(&guard, &s->arena), NULL);
-    items_add(&items, ITEM_COMMIT, "COMMIT", NULL);
-    items_add(&items, ITEM_AFTER, "DISCARD ALL", NULL);
-    items_add(&items, ITEM_AFTER, session_settings(&s->m->server), NULL);
+    frame_add_record(&frame, s->steps);
     s->at = 0;
-    return stepper_run(s, &items, false);
+    return run_items(s, &items, false);
 }
 
 /* Without a run lock another run may be in the middle of this very file. */

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "engine/aftermath.h"
+#include "engine/frame.h"
 #include "engine/items.h"
+#include "engine/scripted.h"
 #include "pg/wait.h"
 
 #define ROW_LOCK_TIMEOUT "SET LOCAL lock_timeout = '5s'"
@@ -16,9 +18,10 @@ struct attempt_tx {
     struct arena arena;
     struct items items;
     struct pipeline pipeline;
-    bool stray; /* a transaction command got through in the body */
-    bool last;  /* a down that drops luamig's own table: nothing is left to write to */
-    bool gone;  /* a down found its row gone: somebody else has done it */
+    bool in_script; /* it failed in Lua, or in what Lua sent */
+    bool stray;     /* a transaction command got through in the body */
+    bool last; /* a down that drops luamig's own table: nothing is left to write to */
+    bool gone; /* a down found its row gone: somebody else has done it */
 };
 
 static bool
@@ -76,37 +79,42 @@ begin_sql(struct attempt_tx *a)
     return "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 }
 
-static int64_t
-lock_timeout(const struct attempt_tx *a)
+static struct frame
+frame_of(struct attempt_tx *a)
 {
-    return a->content->directives.has_lock_timeout ? a->content->directives.lock_timeout
-                                                   : a->m->settings->lock_timeout;
+    return (struct frame){
+        .m = a->m, .content = a->content, .arena = &a->arena, .items = &a->items
+    };
 }
 
-/* DESIGN 7, statement for statement. */
+/* DESIGN 7, statement for statement: what stands before the migration's own. */
 static void
-build(struct attempt_tx *a)
+add_head(struct attempt_tx *a)
 {
+    struct frame frame = frame_of(a);
+
+    items_add(&a->items, ITEM_BEGIN, begin_sql(a), NULL);
+    items_add(&a->items, ITEM_SETTING, ROW_LOCK_TIMEOUT, NULL);
+    frame_add_row(&frame);
+    frame_add_lock_timeout(&frame);
+}
+
+/* And behind them. */
+static void
+add_tail(struct attempt_tx *a)
+{
+    struct frame frame = frame_of(a);
     struct items *items = &a->items;
     enum guard_row row = a->content->down ? GUARD_ROW_GONE : GUARD_ROW_IS;
     struct guard guard = migrator_guard(a->m, a->last ? GUARD_NO_ROW : row,
                                         a->content->migration->version);
 
-    items_add(items, ITEM_BEGIN, begin_sql(a), NULL);
-    items_add(items, ITEM_SETTING, ROW_LOCK_TIMEOUT, NULL);
-    aftermath_add_row(a->m, a->content, &a->arena, items);
-    items_add(items, ITEM_SETTING,
-              arena_printf(&a->arena, "SET LOCAL lock_timeout = %" PRId64,
-                           lock_timeout(a)),
-              NULL);
-    for (size_t n = 1; n <= a->content->sql.count; n++)
-        items_add_statement(items, &a->content->sql, n);
     items_add(items, ITEM_CONSTRAINTS, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
     items_add(items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);
     items_add(items, ITEM_SETTING, "RESET ROLE", NULL);
     items_add(items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp", NULL);
     if (!a->last)
-        aftermath_add_history(a->m, a->content, &a->arena, items);
+        frame_add_history(&frame);
     items_add(items, ITEM_GUARD, guard_sql(&guard, &a->arena), NULL);
     items_add(items, ITEM_COMMIT, "COMMIT", NULL);
     items_add(items, ITEM_AFTER, "DISCARD ALL", NULL);
@@ -114,23 +122,56 @@ build(struct attempt_tx *a)
 }
 
 static bool
-run(struct attempt_tx *a, struct error *err)
+send(struct attempt_tx *a, struct error *err)
 {
-    const struct sql_file *sql = &a->content->sql;
-
-    build(a);
     a->pipeline = (struct pipeline){ .session = &a->m->server.work,
                                      .items = a->items.list,
                                      .count = a->items.count,
-                                     .serial = sql->has_copy,
+                                     .serial = a->content->sql.has_copy,
                                      .on_result = on_result,
                                      .ctx = a };
     return pipeline_run(&a->pipeline, err);
 }
 
+static bool
+run_script(struct attempt_tx *a, struct error *err)
+{
+    struct host host = { .ctx = a->m,
+                         .work = &a->m->server.work,
+                         .in_transaction = true,
+                         .log = scripted_log };
+    enum script_end end = scripted_run(a->m, a->content, &host, err);
+
+    a->stray = end == SCRIPT_STRAY;
+    a->in_script = end != SCRIPT_DONE;
+    return end == SCRIPT_DONE;
+}
+
+/* SQL is one round trip; a script has one for its head, its own, and one for the tail. */
+static bool
+run(struct attempt_tx *a, struct error *err)
+{
+    const struct sql_file *sql = &a->content->sql;
+
+    add_head(a);
+    if (a->content->kind == FILE_LUA) {
+        if (!send(a, err) || !run_script(a, err))
+            return false;
+        items_release(&a->items);
+    }
+    for (size_t n = 1; n <= sql->count; n++)
+        items_add_statement(&a->items, sql, n);
+    add_tail(a);
+    return send(a, err);
+}
+
 static const struct pipeline_item *
 failed_item(const struct attempt_tx *a)
 {
+    static const struct pipeline_item script = { .mark = ITEM_BODY };
+
+    if (a->in_script)
+        return &script;
     return &a->items.list[a->pipeline.answered < a->items.count ? a->pipeline.answered
                                                                 : a->items.count - 1];
 }
@@ -218,7 +259,10 @@ describe(struct attempt_tx *a, const struct pipeline_item *item, struct error *e
 {
     if (item->mark == ITEM_CONSTRAINTS)
         error_within(err, "a deferred constraint, checked at the end of the file");
-    content_place(a->content, item->statement, a->m->server.bytes, err);
+    if (a->in_script)
+        content_place_script(a->content, err);
+    else
+        content_place(a->content, item->statement, a->m->server.bytes, err);
     aftermath_explain(a->m, a->content, err);
 }
 

@@ -2,25 +2,34 @@
 
 #include <string.h>
 
+#include "plan/sqlplace.h"
 #include "plan/sqlscan.h"
 #include "script/compile.h"
+
+/* The source line of an error that knows only its number. */
+static void
+add_line(struct error_place *place, const struct fs_text *text)
+{
+    const char *at = text->bytes, *end = text->bytes + text->size;
+
+    if (place->line == 0 || place->text[0] != '\0')
+        return;
+    for (size_t line = 1; line < place->line && at < end; line++) {
+        const char *next = memchr(at, '\n', (size_t)(end - at));
+
+        at = next != NULL ? next + 1 : end;
+    }
+    place->skipped =
+        sqlscan_line_text(text->bytes, text->size, (size_t)(at - text->bytes),
+                          place->text, sizeof(place->text));
+}
 
 /* An error of a pure module knows the line; the file is known here. */
 static bool
 in_file(struct error *err, const char *path, const struct fs_text *text)
 {
-    if (text != NULL && err->place.line > 0 && err->place.text[0] == '\0') {
-        const char *at = text->bytes, *end = text->bytes + text->size;
-
-        for (size_t line = 1; line < err->place.line && at < end; line++) {
-            const char *next = memchr(at, '\n', (size_t)(end - at));
-
-            at = next != NULL ? next + 1 : end;
-        }
-        err->place.skipped =
-            sqlscan_line_text(text->bytes, text->size, (size_t)(at - text->bytes),
-                              err->place.text, sizeof(err->place.text));
-    }
+    if (text != NULL)
+        add_line(&err->place, text);
     error_text(err->place.file, sizeof(err->place.file), path);
     err->kind = ERROR_PLAN;
     return false;
@@ -108,14 +117,17 @@ content_take_down(const struct migration *migration, enum file_kind kind,
 bool
 content_is_supported(const struct content *content, struct error *err)
 {
-    const char *what = content->kind == FILE_LUA ? "Lua migrations" : NULL;
-
-    if (content->directives.background)
-        what = "background runs";
-    if (what == NULL)
+    if (!content->directives.background)
         return true;
-    error_set(err, ERROR_PLAN, "%s are not supported by this version of luamig", what);
+    error_set(err, ERROR_PLAN, "background runs are not supported by this version");
     return error_at(err, content->path, 0, 0);
+}
+
+bool
+content_keeps(const struct content *content)
+{
+    return content->kind == FILE_LUA ? content->directives.no_transaction
+                                     : content->sql.mode == SQL_MODE_STATEMENTS;
 }
 
 const char *
@@ -145,64 +157,32 @@ content_has_drifted(const struct migration *migration, const char *checksum,
     return ok || in_file(err, migration->up.path, NULL);
 }
 
-/* The byte that is the nth character (1-based) from start. */
-static size_t
-nth_character(const char *text, size_t start, size_t end, size_t n)
-{
-    size_t at = start;
-
-    while (n > 1 && at < end) {
-        at++;
-        while (at < end && ((unsigned char)text[at] & 0xC0) == 0x80)
-            at++;
-        n--;
-    }
-    return at;
-}
-
-/* Where line n of the body behind the first dollar or quote begins. */
-static size_t
-nth_body_line(const char *text, size_t start, size_t end, size_t n)
-{
-    const char *body = memchr(text + start, '$', end - start);
-    size_t at = body != NULL ? (size_t)(body - text) : start;
-
-    for (; n > 1 && at < end; n--) {
-        const char *next = memchr(text + at, '\n', end - at);
-
-        if (next == NULL)
-            break;
-        at = (size_t)(next - text) + 1;
-    }
-    while (at < end && (text[at] == ' ' || text[at] == '\t'))
-        at++;
-    return at;
-}
-
 void
 content_place(const struct content *content, size_t statement, bool bytes,
               struct error *err)
 {
     struct error_place *place = &err->place;
-    const char *text = content->script.bytes;
-    const struct sql_statement *s;
-    size_t at, end, column;
+    struct sqlplace in = { .text = content->script.bytes,
+                           .size = content->script.size,
+                           .position = err->position,
+                           .body_line = err->body_line,
+                           .bytes = bytes };
 
     error_text(place->file, sizeof(place->file), content->path);
     if (statement == 0 || statement > content->sql.count)
         return;
-    s = &content->sql.statements[statement - 1];
-    at = s->offset;
-    end = s->offset + s->length;
-    if (err->position > 0)
-        at = bytes ? at + err->position - 1 : nth_character(text, at, end, err->position);
-    else if (err->body_line > 0)
-        at = nth_body_line(text, at, end, err->body_line);
-    at = at < content->script.size ? at : content->script.size;
-    sqlscan_line(text, content->script.size, at, &place->line, &column);
-    place->skipped = sqlscan_line_text(text, content->script.size, at, place->text,
-                                       sizeof(place->text));
-    place->column = err->position > 0 ? column : 0;
+    in.offset = content->sql.statements[statement - 1].offset;
+    in.length = content->sql.statements[statement - 1].length;
+    sqlplace_find(&in, place);
     place->statement = statement;
     place->statements = content->sql.count;
+}
+
+void
+content_place_script(const struct content *content, struct error *err)
+{
+    if (err->place.file[0] == '\0')
+        error_text(err->place.file, sizeof(err->place.file), content->path);
+    if (strcmp(err->place.file, content->path) == 0)
+        add_line(&err->place, &content->script);
 }

@@ -43,10 +43,13 @@ bool content_take_down(const struct migration *migration, enum file_kind kind,
                        struct error *err);
 
 /*
- * Whether `up` can run it: Lua migrations and background runs are not there yet, and what
- * cannot be run must not be recorded. ERROR_PLAN with the file.
+ * Whether `up` can run it: background runs are not there yet, and what cannot be run must
+ * not be recorded. ERROR_PLAN with the file.
  */
 bool content_is_supported(const struct content *content, struct error *err);
+
+/* Whether what is done of it stays when it fails: it does not run in one transaction. */
+bool content_keeps(const struct content *content);
 
 /* "transaction", "statements", "script". */
 const char *content_mode(const struct content *content);
@@ -67,5 +70,8 @@ bool content_has_drifted(const struct migration *migration, const char *checksum
  */
 void content_place(const struct content *content, size_t statement, bool bytes,
                    struct error *err);
+
+/* The same for an error of the content's script, or of a module that it called. */
+void content_place_script(const struct content *content, struct error *err);
 
 #endif

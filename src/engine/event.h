@@ -62,6 +62,8 @@ struct event {
     size_t statement, statements;
     int64_t elapsed; /* ms */
     const char *text;
+    bool keeps;  /* what is done of the migration stays when it fails */
+    bool detail; /* a notice for those who want to know more */
     enum problem_level level;
     const struct problem *problem;
     const struct error *error;

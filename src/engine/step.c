@@ -32,9 +32,10 @@ remark(const struct content *content, enum apply_result result)
 static enum apply_result
 apply(struct migrator *m, const struct content *content, struct error *err)
 {
-    if (content->sql.mode == SQL_MODE_STATEMENTS)
-        return apply_steps(m, content, err);
-    return apply_tx(m, content, err);
+    if (!content_keeps(content))
+        return apply_tx(m, content, err);
+    return content->kind == FILE_LUA ? apply_script(m, content, err)
+                                     : apply_steps(m, content, err);
 }
 
 static void
@@ -71,6 +72,7 @@ step_run(struct migrator *m, const struct content *content, struct step_place pl
 {
     struct event event = { .kind = EVENT_MIGRATION_STARTED,
                            .mode = content_mode(content),
+                           .keeps = content_keeps(content),
                            .step = place.step,
                            .steps = place.steps,
                            .text = content->sql.notice };

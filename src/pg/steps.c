@@ -31,7 +31,7 @@ steps_create(struct session *session, const char *ident, struct error *err)
 
 /* A backend is the same one if it started when the row says. */
 static const char read_columns[] =
-    "SELECT s.n, s.state, s.hash, s.run,"
+    "SELECT s.n, s.state, s.hash, s.run, s.name,"
     " (SELECT pg_catalog.concat('pid ', a.pid) FROM pg_catalog.pg_stat_activity a"
     " WHERE a.pid = s.pid AND a.backend_start = s.backend_start"
     " AND a.pid <> pg_catalog.pg_backend_pid())";
@@ -59,7 +59,8 @@ steps_read(struct session *session, const char *ident, int64_t version,
                            .done = strcmp(PQgetvalue(res, row, 1), "done") == 0,
                            .hash = arena_strdup(arena, PQgetvalue(res, row, 2)),
                            .run = arena_strdup(arena, PQgetvalue(res, row, 3)),
-                           .worker = arena_strdup(arena, exec_value(res, row, 4)) };
+                           .name = arena_strdup(arena, PQgetvalue(res, row, 4)),
+                           .worker = arena_strdup(arena, exec_value(res, row, 5)) };
     }
     PQclear(res);
     return true;

@@ -19,6 +19,7 @@ struct step {
     size_t n;         /* the first statement's number, 1-based */
     bool done;        /* else started: it may have happened */
     const char *hash; /* SHA-256 of its text */
+    const char *name; /* the migration's; of a db:step its own */
     const char *run;
     const char *worker; /* "pid 4711": the backend that started it, if it still runs */
 };

@@ -27,6 +27,11 @@ struct table_name {
     const char *name;
 };
 
+/* A variable of scripts: --set NAME=VALUE. */
+struct var {
+    const char *name, *value;
+};
+
 struct settings {
     const char *database; /* conninfo or URL; NULL: libpq's PGSERVICE, PGDATABASE... */
     const char *dir;
@@ -42,6 +47,10 @@ struct settings {
     bool orphans_error;      /* else a warning */
     bool out_of_order_error; /* else late ones are applied */
     bool strict;             /* warnings are errors */
+    int64_t memory;          /* bytes that a script's Lua may use; 0: no cap */
+    const char *lib;         /* the folder of `require`; NULL: "lib" in dir */
+    const struct var *vars;
+    size_t var_count;
 };
 
 #endif

@@ -2,16 +2,19 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
+#include <string.h>
 
 #include "base/fs.h"
 #include "script/vm.h"
 
 #define MEMORY_CAP ((size_t)64 << 20)
 
+#define MOST 256 /* settings, or vars */
+
 struct reading {
     struct arena *arena;
     struct settings_file *out;
-    size_t capacity;
+    bool in_vars;
 };
 
 static int
@@ -24,8 +27,49 @@ open_all(lua_State *L)
 static void
 keep(struct reading *r, struct file_setting setting)
 {
-    if (r->out->count < r->capacity)
-        r->out->list[r->out->count++] = setting;
+    struct settings_file *out = r->out;
+
+    if (r->in_vars && out->var_count < MOST)
+        out->vars[out->var_count++] = setting;
+    else if (!r->in_vars && out->count < MOST)
+        out->list[out->count++] = setting;
+}
+
+static void take_pairs(lua_State *L, struct reading *r, int table);
+
+/* The value on top, whose name is below it. */
+static void
+take_value(lua_State *L, struct reading *r, const char *name)
+{
+    int type = lua_type(L, -1);
+
+    if (type == LUA_TTABLE && !r->in_vars && strcmp(name, "vars") == 0) {
+        r->in_vars = true;
+        take_pairs(L, r, lua_gettop(L));
+        r->in_vars = false;
+    } else if (type == LUA_TBOOLEAN) {
+        keep(r, (struct file_setting){ name, lua_toboolean(L, -1) ? "true" : "false",
+                                       true });
+    } else if (type == LUA_TSTRING || type == LUA_TNUMBER) {
+        keep(r, (struct file_setting){ name, arena_strdup(r->arena, lua_tostring(L, -1)),
+                                       false });
+    } else {
+        luaL_error(L, "%s '%s' must be a string, not a %s",
+                   r->in_vars ? "variable" : "setting", name, luaL_typename(L, -1));
+    }
+}
+
+static void
+take_pairs(lua_State *L, struct reading *r, int table)
+{
+    lua_pushnil(L);
+    while (lua_next(L, table) != 0) {
+        if (lua_type(L, -2) != LUA_TSTRING)
+            luaL_error(L, "a %s's name must be a string",
+                       r->in_vars ? "variable" : "setting");
+        take_value(L, r, arena_strdup(r->arena, lua_tostring(L, -2)));
+        lua_pop(L, 1);
+    }
 }
 
 /* Called with the table and a light userdata; keys and values become texts. */
@@ -36,25 +80,7 @@ take_table(lua_State *L)
 
     if (!lua_istable(L, 1))
         return luaL_error(L, "it must return a table of settings");
-    lua_pushnil(L);
-    while (lua_next(L, 1) != 0) {
-        int type = lua_type(L, -1);
-        const char *name;
-
-        if (lua_type(L, -2) != LUA_TSTRING)
-            return luaL_error(L, "a setting's name must be a string");
-        name = arena_strdup(r->arena, lua_tostring(L, -2));
-        if (type == LUA_TBOOLEAN)
-            keep(r, (struct file_setting){ name, lua_toboolean(L, -1) ? "true" : "false",
-                                           true });
-        else if (type == LUA_TSTRING || type == LUA_TNUMBER)
-            keep(r, (struct file_setting){
-                        name, arena_strdup(r->arena, lua_tostring(L, -1)), false });
-        else
-            return luaL_error(L, "setting '%s' must be a string, not a %s", name,
-                              luaL_typename(L, -1));
-        lua_pop(L, 1);
-    }
+    take_pairs(L, r, 1);
     return 0;
 }
 
@@ -79,11 +105,14 @@ settings_file_read(const char *path, struct arena *arena, struct settings_file *
                    struct error *err)
 {
     struct vm vm = { .cap = MEMORY_CAP };
-    struct reading reading = { .arena = arena, .out = out, .capacity = 64 };
+    struct reading reading = { .arena = arena, .out = out };
     struct fs_text text;
     bool ok;
 
-    *out = (struct settings_file){ .list = arena_alloc(arena, 64 * sizeof(*out->list)) };
+    *out = (struct settings_file){
+        .list = arena_alloc(arena, MOST * sizeof(*out->list)),
+        .vars = arena_alloc(arena, MOST * sizeof(*out->vars)),
+    };
     if (!fs_read(path, arena, &text, err))
         return false;
     ok = evaluate(&vm, &text, arena_printf(arena, "@%s", path), &reading, err);

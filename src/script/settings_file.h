@@ -21,6 +21,8 @@ struct file_setting {
 struct settings_file {
     struct file_setting *list;
     size_t count;
+    struct file_setting *vars; /* of the table vars */
+    size_t var_count;
 };
 
 /* ERROR_USAGE with file and line. Values that are no text, number or boolean are too. */

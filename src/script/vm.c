@@ -2,12 +2,26 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define VM_ERROR         "luamig.error"
+#include "pg/wait.h"
+#include "script/raise.h"
+
 #define VM_HOOK_INTERVAL 10000 /* VM instructions between two looks at stop */
+
+/*
+ * No handler runs for want of memory, so the place is looked up here. Frames are whole
+ * while the allocator is called: it is what an error in the same instruction would find.
+ */
+static void *
+refuse(struct vm *vm)
+{
+    vm->wanted = (struct error){ 0 };
+    if (vm->L != NULL)
+        raise_place(vm->L, &vm->wanted);
+    vm->refused = true;
+    return NULL;
+}
 
 /* A lua_Alloc with a cap. When ptr is NULL, osize is a type tag, not a size. */
 static void *
@@ -25,7 +39,7 @@ vm_alloc(void *ud, void *ptr, size_t osize, size_t nsize)
     }
     if (nsize > osize) {
         if (vm->cap != 0 && vm->used - osize + nsize > vm->cap)
-            return NULL;
+            return refuse(vm);
         if (vm->fail_after > 0 && --vm->fail_after == 0) {
             vm->fail_after = 1; /* the retry after a full collection fails too */
             return NULL;
@@ -37,7 +51,7 @@ vm_alloc(void *ud, void *ptr, size_t osize, size_t nsize)
     return block;
 }
 
-static struct vm *
+struct vm *
 vm_of(lua_State *L)
 {
     void *ud;
@@ -61,91 +75,30 @@ vm_hook(lua_State *L, lua_Debug *ar)
     if (cause == STOP_NONE)
         return;
     lua_sethook(L, vm_hook, LUA_MASKCOUNT, 1);
-    error_set(&err, cause == STOP_SIGNAL ? ERROR_SIGNAL : ERROR_TIMEOUT,
-              "the script was stopped");
-    vm_raise(L, &err);
+    wait_cause_error(vm->stop, cause, &err);
+    raise_error(L, &err);
 }
 
-static int
-error_tostring(lua_State *L)
-{
-    const struct error *err = luaL_checkudata(L, 1, VM_ERROR);
-
-    lua_pushstring(L, err->message);
-    return 1;
-}
-
-static int
-error_index(lua_State *L)
-{
-    const struct error *err = luaL_checkudata(L, 1, VM_ERROR);
-    const char *key = luaL_checkstring(L, 2);
-    const struct {
-        const char *key, *text;
-    } fields[] = {
-        { "message", err->message }, { "sqlstate", err->sqlstate },
-        { "detail", err->detail },   { "hint", err->hint },
-        { "where", err->where },
-    };
-
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        if (strcmp(key, fields[i].key) == 0) {
-            lua_pushstring(L, fields[i].text);
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static const luaL_Reg error_meta[] = {
-    { "__tostring", error_tostring },
-    { "__index", error_index },
-    { NULL, NULL },
-};
-
-int
-vm_raise(lua_State *L, const struct error *err)
-{
-    struct error *copy = lua_newuserdatauv(L, sizeof(*copy), 0);
-
-    *copy = *err;
-    luaL_setmetatable(L, VM_ERROR);
-    return lua_error(L);
-}
-
-/* "luamig.lua:3: message" of luaL_error: the place goes where places go. */
+/* Of the value on top. LUA_ERRMEM and LUA_ERRERR skip the handler and leave a string. */
 static void
-split_message(struct error *err)
+vm_error(const struct vm *vm, int status, struct error *err)
 {
-    char *colon = strstr(err->message, ".lua:"), *end;
-    unsigned long line;
-    char file[sizeof(err->place.file)], rest[sizeof(err->message)];
+    const struct error *raised = raise_caught(vm->L, -1);
 
-    if (colon == NULL)
-        return;
-    line = strtoul(colon + 5, &end, 10);
-    if (line == 0 || strncmp(end, ": ", 2) != 0)
-        return;
-    snprintf(file, sizeof(file), "%.*s", (int)(colon + 4 - err->message), err->message);
-    snprintf(rest, sizeof(rest), "%s", end + 2);
-    error_text(err->message, sizeof(err->message), rest);
-    error_at(err, file, line, 0);
-}
-
-/* Turns whatever was raised into a VM_ERROR that says where. */
-static int
-message_handler(lua_State *L)
-{
-    struct error *err = luaL_testudata(L, 1, VM_ERROR);
-
-    if (err != NULL)
-        return 1;
-    err = lua_newuserdatauv(L, sizeof(*err), 0);
-    error_set(err, ERROR_SCRIPT, "%s", luaL_tolstring(L, 1, NULL));
-    split_message(err);
-    lua_pop(L, 1);
-    luaL_setmetatable(L, VM_ERROR);
-    return 1;
+    if (raised != NULL) {
+        *err = *raised;
+    } else if (status == LUA_ERRMEM && vm->refused) {
+        *err = vm->wanted;
+        err->kind = ERROR_SCRIPT;
+        error_text(err->message, sizeof(err->message), "not enough memory");
+        error_hint(err,
+                   "A script may use %zu MiB: read in parts (db:rows, files.lines), "
+                   "or raise the setting memory.",
+                   vm->cap >> 20);
+    } else {
+        error_set(err, ERROR_SCRIPT, "%s",
+                  lua_isstring(vm->L, -1) ? lua_tostring(vm->L, -1) : "unknown error");
+    }
 }
 
 bool
@@ -153,23 +106,23 @@ vm_call(struct vm *vm, int nargs, int nresults, struct error *err)
 {
     lua_State *L = vm->L;
     int base = lua_gettop(L) - nargs;
-    const struct error *raised;
+    bool signals = vm->stop != NULL && vm->stop->signals;
     int status;
 
-    lua_pushcfunction(L, message_handler);
+    lua_pushcfunction(L, raise_handler);
     lua_insert(L, base);
     lua_sethook(L, vm_hook, LUA_MASKCOUNT, VM_HOOK_INTERVAL);
+    if (signals)
+        stop_signals_open();
     status = lua_pcall(L, nargs, nresults, base);
+    if (signals)
+        stop_signals_shut();
     lua_sethook(L, NULL, 0, 0);
     if (status == LUA_OK) {
         lua_remove(L, base);
         return true;
     }
-    raised = status == LUA_ERRRUN ? luaL_testudata(L, -1, VM_ERROR) : NULL;
-    if (raised != NULL)
-        *err = *raised;
-    else /* LUA_ERRMEM and LUA_ERRERR skip the handler and leave a string */
-        error_set(err, ERROR_SCRIPT, "%s", lua_tostring(L, -1));
+    vm_error(vm, status, err);
     lua_settop(L, base - 1);
     return false;
 }
@@ -213,10 +166,7 @@ open_libraries(lua_State *L)
         luaL_requiref(L, libs[i].name, libs[i].func, 1);
         lua_pop(L, 1);
     }
-    luaL_newmetatable(L, VM_ERROR);
-    luaL_setfuncs(L, error_meta, 0);
-    lua_pushliteral(L, "locked");
-    lua_setfield(L, -2, "__metatable");
+    raise_open(L);
     return 0;
 }
 

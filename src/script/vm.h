@@ -19,6 +19,8 @@ struct vm {
     size_t cap;              /* bytes; 0: no cap */
     const struct stop *stop; /* heeded in Lua loops; NULL: nothing is */
     long fail_after;         /* tests only: the nth allocation fails */
+    bool refused;            /* the cap was hit */
+    struct error wanted;     /* where, if it was */
 };
 
 /* Set cap, stop and fail_after before. Opens base, string, table, math, utf8, coroutine. */
@@ -28,7 +30,7 @@ void vm_release(struct vm *vm);
 /*
  * Calls the function below its nargs arguments and keeps nresults results. On failure the
  * stack is as below the function, and *err is an ERROR_SCRIPT (or what was raised with
- * vm_raise()), with file and line in err->place.
+ * raise_error()), with file and line in err->place.
  */
 bool vm_call(struct vm *vm, int nargs, int nresults, struct error *err);
 
@@ -36,7 +38,7 @@ bool vm_call(struct vm *vm, int nargs, int nresults, struct error *err);
 bool vm_load(struct vm *vm, const char *text, size_t size, const char *name,
              struct error *err);
 
-/* Raises *err as a Lua error object. The caller must hold nothing. */
-int vm_raise(lua_State *L, const struct error *err);
+/* The state's struct vm, for C functions that Lua calls. */
+struct vm *vm_of(lua_State *L);
 
 #endif

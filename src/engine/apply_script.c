@@ -1,0 +1,212 @@
+#include "engine/apply.h"
+
+#include <string.h>
+
+#include "engine/aftermath.h"
+#include "engine/frame.h"
+#include "engine/outside.h"
+#include "engine/scripted.h"
+#include "pg/exec.h"
+#include "pg/steps.h"
+
+/* A Lua migration without a transaction of its own: db:step and the like have theirs. */
+struct scripted {
+    struct migrator *m;
+    const struct content *content;
+    struct arena arena;
+    const char *steps; /* the table, quoted */
+    struct step *rows; /* of earlier runs */
+    size_t row_count;
+    size_t next; /* number of the next step's row */
+};
+
+static struct frame
+frame_of(struct scripted *s, struct items *items)
+{
+    return (struct frame){
+        .m = s->m, .content = s->content, .arena = &s->arena, .items = items
+    };
+}
+
+static bool
+run_items(struct scripted *s, struct items *items, struct error *err)
+{
+    struct frame frame = frame_of(s, items);
+    size_t ignored;
+
+    return frame_run(&frame, false, &ignored, err);
+}
+
+static bool
+begin(void *ctx, struct error *err)
+{
+    struct scripted *s = ctx;
+    struct items items = { 0 };
+    struct frame frame = frame_of(s, &items);
+
+    items_add(&items, ITEM_BEGIN, FRAME_BEGIN, NULL);
+    frame_add_lock_timeout(&frame);
+    return run_items(s, &items, err);
+}
+
+static void
+add_step(struct scripted *s, struct items *items, const char *name)
+{
+    struct frame frame = frame_of(s, items);
+    struct step_key key = { .version = s->content->migration->version,
+                            .direction = aftermath_direction(s->content),
+                            .n = s->next++,
+                            .hash = s->content->checksum,
+                            .name = arena_strdup(&s->arena, name),
+                            .run = s->m->run };
+    struct pg_params *params = arena_alloc(&s->arena, sizeof(*params));
+    const char *sql = steps_insert(&key, true, s->steps, &s->arena, params);
+
+    frame_add_own_role(&frame);
+    items_add(items, ITEM_STEP, sql, params);
+    frame_add_file_role(&frame);
+}
+
+static bool
+commit(void *ctx, const char *step, struct error *err)
+{
+    struct scripted *s = ctx;
+    struct items items = { 0 };
+    struct frame frame = frame_of(s, &items);
+
+    if (step != NULL)
+        add_step(s, &items, step);
+    frame_add_commit(&frame);
+    return run_items(s, &items, err);
+}
+
+static bool
+has_step(void *ctx, const char *step)
+{
+    const struct scripted *s = ctx;
+
+    for (size_t i = 0; i < s->row_count; i++) {
+        if (strcmp(s->rows[i].name, step) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* One statement on its way through outside_run(). */
+struct sending {
+    struct scripted *s;
+    const struct host_statement *statement;
+    PGresult **res;
+};
+
+static bool
+send(void *ctx, struct error *err)
+{
+    struct sending *sending = ctx;
+
+    PQclear(*sending->res);
+    return exec_query(&sending->s->m->server.work, sending->statement->sql,
+                      sending->statement->params, sending->res, err);
+}
+
+static bool
+outside(void *ctx, const struct host_statement *statement, PGresult **res,
+        struct error *err)
+{
+    struct scripted *s = ctx;
+    struct sending sending = { .s = s, .statement = statement, .res = res };
+    struct outside out = { .m = s->m,
+                           .class = statement->class,
+                           .arena = &s->arena,
+                           .timed = s->content->directives.has_timeout,
+                           .sweep = true,
+                           .send = send,
+                           .ctx = &sending };
+
+    return outside_run(&out, err);
+}
+
+static void
+write_log(void *ctx, enum host_log level, const char *text)
+{
+    const struct scripted *s = ctx;
+
+    scripted_log(s->m, level, text);
+}
+
+static bool
+read_steps(struct scripted *s, struct error *err)
+{
+    struct session *work = &s->m->server.work;
+
+    s->steps = migrator_table(s->m, "_steps");
+    if (!s->m->table.has_steps && !steps_create(work, s->steps, err))
+        return false;
+    s->m->table.has_steps = true;
+    if (!steps_read(work, s->steps, s->content->migration->version,
+                    aftermath_direction(s->content), &s->arena, &s->rows, &s->row_count,
+                    err))
+        return false;
+    s->next = s->row_count > 0 ? s->rows[s->row_count - 1].n + 1 : 1;
+    return true;
+}
+
+static bool
+record(struct scripted *s, struct error *err)
+{
+    struct items items = { 0 };
+    struct frame frame = frame_of(s, &items);
+
+    frame_add_record(&frame, s->steps);
+    return run_items(s, &items, err);
+}
+
+static enum apply_result
+run(struct scripted *s, struct error *err)
+{
+    struct host host = { .ctx = s,
+                         .work = &s->m->server.work,
+                         .log = write_log,
+                         .begin = begin,
+                         .commit = commit,
+                         .has_step = has_step,
+                         .outside = outside };
+
+    if (!read_steps(s, err))
+        return APPLY_FAILED;
+    switch (scripted_run(s->m, s->content, &host, err)) {
+    case SCRIPT_STRAY: return APPLY_IN_DOUBT;
+    case SCRIPT_FAILED: return APPLY_FAILED;
+    case SCRIPT_DONE: break;
+    }
+    return record(s, err) ? APPLY_DONE : APPLY_FAILED;
+}
+
+static void
+explain(struct scripted *s, struct error *err)
+{
+    struct stop grace;
+
+    migrator_grace(s->m, &grace, AFTERMATH_GRACE);
+    aftermath_clean(s->m);
+    if (s->m->server.work.lost) {
+        aftermath_explain_loss(s->m, s->content, err);
+    } else {
+        content_place_script(s->content, err);
+        aftermath_explain(s->m, s->content, err);
+        aftermath_record(s->m, s->content, 0, err);
+    }
+    migrator_heed(s->m);
+}
+
+enum apply_result
+apply_script(struct migrator *m, const struct content *content, struct error *err)
+{
+    struct scripted s = { .m = m, .content = content };
+    enum apply_result result = run(&s, err);
+
+    if (result != APPLY_DONE)
+        explain(&s, err);
+    arena_release(&s.arena);
+    return result;
+}

@@ -1,0 +1,151 @@
+#include "engine/frame.h"
+
+#include <inttypes.h>
+
+#include "engine/aftermath.h"
+#include "pg/history.h"
+#include "pg/steps.h"
+
+void
+frame_add_row(const struct frame *frame)
+{
+    const struct content *content = frame->content;
+    struct pg_params *params = arena_alloc(frame->arena, sizeof(*params));
+    const char **values = arena_alloc(frame->arena, 3 * sizeof(*values));
+    const char *table = migrator_table(frame->m, "");
+
+    values[0] = arena_printf(frame->arena, "%" PRId64, content->migration->version);
+    values[1] = content->migration->name;
+    values[2] = content->checksum;
+    *params = (struct pg_params){ .count = content->down ? 1 : 3, .values = values };
+    items_add(frame->items, ITEM_ROW,
+              content->down ? applied_delete_sql(frame->arena, table)
+                            : applied_insert_sql(frame->arena, table),
+              params);
+}
+
+void
+frame_add_history(const struct frame *frame)
+{
+    static const char *const kinds[] = { NULL, "sql", "lua" };
+    const struct content *content = frame->content;
+    struct history_entry entry = {
+        .run = frame->m->run,
+        .action = aftermath_direction(content),
+        .version = content->migration->version,
+        .name = content->migration->name,
+        .outcome = "done",
+        .checksum = content->checksum,
+        .down_kind = content->down ? NULL : kinds[content->migration->down.kind],
+        .down_text = content->undo.bytes,
+    };
+    struct pg_params *params = arena_alloc(frame->arena, sizeof(*params));
+    const char *sql;
+
+    history_insert(&entry, frame->arena, migrator_table(frame->m, "_history"), &sql,
+                   params);
+    items_add(frame->items, ITEM_HISTORY, sql, params);
+}
+
+void
+frame_add_lock_timeout(const struct frame *frame)
+{
+    const struct directives *d = &frame->content->directives;
+    int64_t timeout =
+        d->has_lock_timeout ? d->lock_timeout : frame->m->settings->lock_timeout;
+
+    items_add(frame->items, ITEM_SETTING,
+              arena_printf(frame->arena, "SET LOCAL lock_timeout = %" PRId64, timeout),
+              NULL);
+}
+
+/*
+ * It is kept in a setting of the transaction until its statement comes; all of it is rolled
+ * back with a failure. (pg_settings does not list role, so there is no value to SET LOCAL.)
+ */
+void
+frame_add_own_role(const struct frame *frame)
+{
+    items_add(frame->items, ITEM_SETTING,
+              "SELECT pg_catalog.set_config('luamig.role',"
+              " pg_catalog.current_setting('role'), true),"
+              " pg_catalog.set_config('luamig.user',"
+              " pg_catalog.current_setting('session_authorization'), true)",
+              NULL);
+    items_add(frame->items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);
+    items_add(frame->items, ITEM_SETTING, "RESET ROLE", NULL);
+}
+
+void
+frame_add_file_role(const struct frame *frame)
+{
+    items_add(frame->items, ITEM_SETTING,
+              "SELECT pg_catalog.set_config('session_authorization',"
+              " pg_catalog.current_setting('luamig.user'), false)",
+              NULL);
+    items_add(frame->items, ITEM_SETTING,
+              "SELECT pg_catalog.set_config('role',"
+              " pg_catalog.current_setting('luamig.role'), false)",
+              NULL);
+}
+
+/* In this transaction the path is ours, afterwards the file's again. */
+static void
+add_end(const struct frame *frame, enum guard_row row)
+{
+    struct guard guard =
+        migrator_guard(frame->m, row, frame->content->migration->version);
+
+    items_add(frame->items, ITEM_GUARD, guard_sql(&guard, frame->arena), NULL);
+    items_add(frame->items, ITEM_COMMIT, "COMMIT", NULL);
+}
+
+static void
+add_own_path(const struct frame *frame)
+{
+    items_add(frame->items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp",
+              NULL);
+}
+
+void
+frame_add_commit(const struct frame *frame)
+{
+    items_add(frame->items, ITEM_CONSTRAINTS, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
+    add_own_path(frame);
+    add_end(frame, GUARD_NO_ROW);
+}
+
+void
+frame_add_record(const struct frame *frame, const char *steps)
+{
+    const struct content *content = frame->content;
+
+    items_add(frame->items, ITEM_BEGIN, FRAME_BEGIN, NULL);
+    items_add(frame->items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);
+    items_add(frame->items, ITEM_SETTING, "RESET ROLE", NULL);
+    add_own_path(frame);
+    frame_add_row(frame);
+    items_add(frame->items, ITEM_STEP,
+              steps_delete_sql(content->migration->version, steps, frame->arena), NULL);
+    frame_add_history(frame);
+    add_end(frame, content->down ? GUARD_ROW_GONE : GUARD_ROW_IS);
+    items_add(frame->items, ITEM_AFTER, "DISCARD ALL", NULL);
+    items_add(frame->items, ITEM_AFTER, session_settings(&frame->m->server), NULL);
+}
+
+bool
+frame_run(const struct frame *frame, bool serial, size_t *statement, struct error *err)
+{
+    struct items *items = frame->items;
+    struct pipeline pipeline = { .session = &frame->m->server.work,
+                                 .items = items->list,
+                                 .count = items->count,
+                                 .serial = serial };
+    bool ok = pipeline_run(&pipeline, err);
+
+    if (!ok && pipeline.answered < items->count)
+        *statement = items->list[pipeline.answered].statement;
+    ok = ok || items_has(items, pipeline.answered, ITEM_COMMIT);
+    items_release(items);
+    return ok;
+}

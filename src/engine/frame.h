@@ -1,0 +1,55 @@
+/*
+ * frame.h - luamig's own statements round a migration's (DESIGN 7)
+ *
+ * Each adds to a list that goes out as one pipeline; texts are in the arena.
+ */
+#ifndef LUAMIG_ENGINE_FRAME_H
+#define LUAMIG_ENGINE_FRAME_H
+
+#include "engine/content.h"
+#include "engine/items.h"
+#include "engine/migrator.h"
+
+#define FRAME_BEGIN "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+
+/* What the content's statements are sent with: a list and where its texts live. */
+struct frame {
+    struct migrator *m;
+    const struct content *content;
+    struct arena *arena;
+    struct items *items;
+};
+
+/* The INSERT (of a down: the DELETE) of the migration's row. */
+void frame_add_row(const struct frame *frame);
+
+/* The history's row of a success. */
+void frame_add_history(const struct frame *frame);
+
+/* SET LOCAL lock_timeout, as the file or the settings say. */
+void frame_add_lock_timeout(const struct frame *frame);
+
+/*
+ * luamig's own statements run as luamig's role, the file's as the file's: own_role takes
+ * the role away for a while, file_role brings it back.
+ */
+void frame_add_own_role(const struct frame *frame);
+void frame_add_file_role(const struct frame *frame);
+
+/* Constraints, guard of the lock alone, COMMIT: the end of a part of a migration. */
+void frame_add_commit(const struct frame *frame);
+
+/*
+ * Behind a migration that ran in parts: its row, the end of its steps (the table, quoted),
+ * the history's row, guard, COMMIT, and the session as it was.
+ */
+void frame_add_record(const struct frame *frame, const char *steps);
+
+/*
+ * Runs the items, one Sync each if serial, and releases them. *statement is the file's one
+ * that failed, if it was one. A COMMIT that came before a cancel is a success.
+ */
+bool frame_run(const struct frame *frame, bool serial, size_t *statement,
+               struct error *err);
+
+#endif

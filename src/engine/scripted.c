@@ -1,0 +1,34 @@
+#include "engine/scripted.h"
+
+#include "engine/aftermath.h"
+
+enum script_end
+scripted_run(struct migrator *m, const struct content *content, const struct host *host,
+             struct error *err)
+{
+    struct script script = { .path = content->path,
+                             .text = content->script.bytes,
+                             .size = content->script.size,
+                             .folder = m->settings->dir,
+                             .version = content->migration->version,
+                             .name = content->migration->name,
+                             .direction = aftermath_direction(content),
+                             .attempt = 1,
+                             .settings = m->settings,
+                             .stop = m->stop,
+                             .host = host };
+
+    return script_run(&script, err);
+}
+
+void
+scripted_log(void *ctx, enum host_log level, const char *text)
+{
+    static const enum problem_level levels[] = { PROBLEM_NOTE, PROBLEM_NOTE,
+                                                 PROBLEM_WARNING };
+
+    migrator_notify(ctx, (struct event){ .kind = EVENT_NOTICE,
+                                         .level = levels[level],
+                                         .detail = level == HOST_DEBUG,
+                                         .text = text });
+}

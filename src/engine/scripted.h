@@ -1,0 +1,16 @@
+/* scripted.h - the engine's side of a Lua migration */
+#ifndef LUAMIG_ENGINE_SCRIPTED_H
+#define LUAMIG_ENGINE_SCRIPTED_H
+
+#include "engine/content.h"
+#include "engine/migrator.h"
+#include "script/script.h"
+
+/* Runs the content's script in a VM of its own with that host. */
+enum script_end scripted_run(struct migrator *m, const struct content *content,
+                             const struct host *host, struct error *err);
+
+/* A host's log(): lines become notices of the migration at work. ctx is the migrator. */
+void scripted_log(void *ctx, enum host_log level, const char *text);
+
+#endif

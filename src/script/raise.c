@@ -1,0 +1,215 @@
+#include "script/raise.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TYPE       "luamig.error"
+#define MAX_FRAMES 8
+#define OWN        "@lua/luamig/" /* chunks of luamig itself */
+
+/* The next frame of the project's Lua from *level on; *level is then behind it. */
+static bool
+next_frame(lua_State *L, int *level, lua_Debug *ar)
+{
+    while (lua_getstack(L, (*level)++, ar)) {
+        lua_getinfo(L, "Sl", ar);
+        if (ar->currentline > 0 && ar->source[0] == '@' &&
+            strncmp(ar->source, OWN, strlen(OWN)) != 0)
+            return true;
+    }
+    return false;
+}
+
+static void
+add_callers(lua_State *L, int level, struct error *err)
+{
+    lua_Debug ar;
+    size_t len = strlen(err->where);
+
+    for (int n = 0; n < MAX_FRAMES && next_frame(L, &level, &ar); n++) {
+        const char *lead = n > 0 ? ", " : len > 0 ? "\ncalled from " : "called from ";
+        int wrote = snprintf(err->where + len, sizeof(err->where) - len, "%s%s:%d", lead,
+                             ar.source + 1, ar.currentline);
+
+        if (wrote < 0 || (size_t)wrote >= sizeof(err->where) - len) {
+            err->where[len] = '\0';
+            return;
+        }
+        len += (size_t)wrote;
+    }
+}
+
+void
+raise_place(lua_State *L, struct error *err)
+{
+    lua_Debug ar;
+    int level = 0;
+
+    if (err->place.file[0] != '\0' || !next_frame(L, &level, &ar))
+        return;
+    error_at(err, ar.source + 1, (size_t)ar.currentline, 0);
+    add_callers(L, level, err);
+}
+
+static struct error *
+push(lua_State *L)
+{
+    struct error *err = lua_newuserdatauv(L, sizeof(*err), 0);
+
+    memset(err, 0, sizeof(*err));
+    luaL_setmetatable(L, TYPE);
+    return err;
+}
+
+int
+raise_error(lua_State *L, const struct error *err)
+{
+    struct error *copy = push(L);
+
+    *copy = *err;
+    raise_place(L, copy);
+    return lua_error(L);
+}
+
+const struct error *
+raise_caught(lua_State *L, int index)
+{
+    return luaL_testudata(L, index, TYPE);
+}
+
+/* The colon behind the chunk of "chunk:3: message"; NULL: it is no such text. */
+static const char *
+place_colon(const char *text, unsigned long *line, const char **rest)
+{
+    const char *colon = strchr(text, ':');
+    const char *newline = strchr(text, '\n');
+    char *end;
+
+    for (; colon != NULL; colon = strchr(colon + 1, ':')) {
+        *line = strtoul(colon + 1, &end, 10);
+        if (*line > 0 && strncmp(end, ": ", 2) == 0)
+            break;
+    }
+    if (colon == NULL || (newline != NULL && newline < colon))
+        return NULL;
+    *rest = end + 2;
+    return colon;
+}
+
+/*
+ * luaL_error() and error() write "chunk:3: message", coroutine.wrap() puts another place
+ * before it: the last one is meant. The chunk's name may be cut in front; a frame that is
+ * still there knows better.
+ */
+static void
+split_message(lua_State *L, struct error *err)
+{
+    const char *text = err->message, *colon, *rest;
+    char copy[sizeof(err->message)], file[sizeof(err->place.file)] = "";
+    unsigned long line = 0, found;
+
+    while ((colon = place_colon(text, &found, &rest)) != NULL) {
+        snprintf(file, sizeof(file), "%.*s", (int)(colon - text), text);
+        line = found;
+        text = rest;
+    }
+    if (file[0] == '\0')
+        return;
+    raise_place(L, err);
+    if (err->place.line != line)
+        error_at(err, file, line, 0);
+    snprintf(copy, sizeof(copy), "%s", text);
+    error_text(err->message, sizeof(err->message), copy);
+}
+
+/* A table's field message, or what tostring() makes of the value. */
+static const char *
+text_of(lua_State *L)
+{
+    if (lua_istable(L, 1) && lua_getfield(L, 1, "message") == LUA_TSTRING)
+        return lua_tostring(L, -1);
+    if (lua_istable(L, 1) && luaL_getmetafield(L, 1, "__tostring") == LUA_TNIL)
+        return "a table without a field 'message' was raised";
+    if (lua_isnil(L, 1))
+        return "error() was called without a message";
+    return luaL_tolstring(L, 1, NULL);
+}
+
+int
+raise_handler(lua_State *L)
+{
+    struct error *err;
+
+    lua_settop(L, 1);
+    if (raise_caught(L, 1) != NULL)
+        return 1;
+    err = push(L);
+    error_set(err, ERROR_SCRIPT, "%s", text_of(L));
+    if (lua_type(L, 1) == LUA_TSTRING)
+        split_message(L, err);
+    raise_place(L, err);
+    lua_settop(L, 2);
+    return 1;
+}
+
+static int
+to_string(lua_State *L)
+{
+    const struct error *err = luaL_checkudata(L, 1, TYPE);
+
+    lua_pushstring(L, err->message);
+    return 1;
+}
+
+static int
+field_where(lua_State *L, const struct error *err)
+{
+    if (err->place.file[0] == '\0')
+        lua_pushstring(L, err->where);
+    else
+        lua_pushfstring(L, "%s:%d", err->place.file, (int)err->place.line);
+    return 1;
+}
+
+static int
+get_field(lua_State *L)
+{
+    const struct error *err = luaL_checkudata(L, 1, TYPE);
+    const char *key = luaL_checkstring(L, 2);
+    const struct {
+        const char *key, *text;
+    } fields[] = {
+        { "message", err->message },
+        { "sqlstate", err->sqlstate },
+        { "detail", err->detail },
+        { "hint", err->hint },
+    };
+
+    if (strcmp(key, "where") == 0)
+        return field_where(L, err);
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (strcmp(key, fields[i].key) == 0) {
+            lua_pushstring(L, fields[i].text);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void
+raise_open(lua_State *L)
+{
+    static const luaL_Reg meta[] = {
+        { "__tostring", to_string },
+        { "__index", get_field },
+        { NULL, NULL },
+    };
+
+    luaL_newmetatable(L, TYPE);
+    luaL_setfuncs(L, meta, 0);
+    lua_pushliteral(L, "locked");
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 1);
+}

@@ -1,0 +1,17 @@
+/* row.h - rows as strict tables: a name that is no column raises */
+#ifndef LUAMIG_SCRIPT_ROW_H
+#define LUAMIG_SCRIPT_ROW_H
+
+#include <libpq-fe.h>
+#include <lua.h>
+
+/*
+ * Pushes the type (a metatable) of a result's rows. Two columns of one name raise. An
+ * absent key is NULL, or it is a typo, which must not write NULLs over a million rows.
+ */
+void row_push_type(lua_State *L, const PGresult *res);
+
+/* Pushes a row; type is the stack index of its type. */
+void row_push(lua_State *L, const PGresult *res, int row, int type);
+
+#endif

@@ -1,0 +1,225 @@
+#include "script/tx.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/stop.h"
+#include "script/db.h"
+#include "script/raise.h"
+#include "script/rows.h"
+
+/* A savepoint, or a transaction of its own. */
+struct scope {
+    struct db *db;
+    bool outermost;
+    unsigned long born;
+    const char *step; /* NULL: none */
+};
+
+static bool
+savepoint(struct db *db, const char *verb, struct error *err)
+{
+    char sql[64];
+
+    snprintf(sql, sizeof(sql), "%s luamig_%d", verb, db->savepoints);
+    return db_command(db, sql, err);
+}
+
+static bool
+begin(struct scope *scope, struct error *err)
+{
+    struct db *db = scope->db;
+    bool ok;
+
+    scope->outermost = !db->in_transaction;
+    scope->born = ++db->serial;
+    if (!scope->outermost) {
+        db->savepoints++;
+        ok = savepoint(db, "SAVEPOINT", err);
+        db->savepoints -= !ok;
+        return ok;
+    }
+    stop_signals_shut();
+    ok = db->in_transaction = db->host->begin(db->host->ctx, err);
+    stop_signals_open();
+    return ok;
+}
+
+/* An error that a pcall swallowed: there is nothing to commit. */
+static bool
+check_alive(const struct scope *scope, struct error *err)
+{
+    if (!scope->db->failed)
+        return true;
+    *err = scope->db->error;
+    return false;
+}
+
+static bool
+commit(struct scope *scope, struct error *err)
+{
+    struct db *db = scope->db;
+    bool ok;
+
+    if (!check_alive(scope, err))
+        return false;
+    if (!scope->outermost) {
+        ok = savepoint(db, "RELEASE SAVEPOINT", err);
+        db->savepoints -= ok;
+        return ok;
+    }
+    stop_signals_shut();
+    ok = db->host->commit(db->host->ctx, scope->step, err);
+    stop_signals_open();
+    if (ok)
+        db->in_transaction = false;
+    return ok;
+}
+
+static bool
+is_end(const struct error *err)
+{
+    return err->kind == ERROR_SIGNAL || err->kind == ERROR_TIMEOUT ||
+           err->kind == ERROR_CONNECT || err->kind == ERROR_LOCK;
+}
+
+/* What ends the run is not to be caught; its clean-up is the engine's. */
+static bool
+is_final(const struct scope *scope, const struct error *err)
+{
+    const struct db *db = scope->db;
+
+    return db->stray || db->host->work->lost || (db->failed && is_end(&db->error)) ||
+           (err != NULL && is_end(err));
+}
+
+static bool
+rollback(struct scope *scope, struct error *err)
+{
+    struct db *db = scope->db;
+    bool ok;
+
+    rows_forget(db, scope->born);
+    db->failed = false;
+    if (!scope->outermost) {
+        ok = savepoint(db, "ROLLBACK TO SAVEPOINT", err) &&
+             savepoint(db, "RELEASE SAVEPOINT", err);
+        db->savepoints--;
+        return ok;
+    }
+    db->in_transaction = false;
+    stop_signals_shut();
+    ok = exec_rollback(db->host->work, err);
+    stop_signals_open();
+    return ok;
+}
+
+/* Pushes err as an object behind what is on the stack. */
+static int
+push_error(lua_State *L)
+{
+    return raise_error(L, lua_touserdata(L, 1));
+}
+
+/*
+ * Calls the function at index fn with what stands behind it, in the scope. True: its
+ * results stand from fn on. False: everything is rolled back, the error stands at fn.
+ */
+static bool
+run(lua_State *L, struct scope *scope, int fn)
+{
+    struct error err = { 0 };
+    int args = lua_gettop(L) - fn;
+
+    lua_pushcfunction(L, raise_handler);
+    lua_insert(L, fn);
+    if (!begin(scope, &err))
+        raise_error(L, &err);
+    if (lua_pcall(L, args, LUA_MULTRET, fn) == LUA_OK) {
+        lua_remove(L, fn);
+        if (commit(scope, &err))
+            return true;
+        lua_settop(L, fn - 1);
+        lua_pushcfunction(L, push_error);
+        lua_pushlightuserdata(L, &err);
+        lua_pcall(L, 1, 0, 0);
+    } else {
+        lua_remove(L, fn);
+    }
+    if (is_final(scope, raise_caught(L, fn)))
+        lua_error(L);
+    err = (struct error){ 0 };
+    if (!rollback(scope, &err))
+        raise_error(L, &err);
+    return false;
+}
+
+static struct db *
+check_function(lua_State *L, int index)
+{
+    struct db *db = db_check(L);
+
+    luaL_checktype(L, index, LUA_TFUNCTION);
+    luaL_checkstack(L, 16, NULL);
+    return db;
+}
+
+int
+tx_transaction(lua_State *L)
+{
+    struct scope scope = { .db = check_function(L, 2) };
+
+    if (!run(L, &scope, 2))
+        return lua_error(L);
+    return lua_gettop(L) - 1;
+}
+
+int
+tx_try(lua_State *L)
+{
+    struct scope scope = { .db = check_function(L, 2) };
+    bool done = run(L, &scope, 2);
+
+    lua_pushboolean(L, done);
+    lua_insert(L, 2);
+    return lua_gettop(L) - 1;
+}
+
+/* The names of this run's steps: a table in the db's registry slot. */
+static void
+check_new(lua_State *L, struct db *db, const char *name)
+{
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, db) == LUA_TNIL) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        lua_pushvalue(L, -1);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, db);
+    }
+    if (lua_getfield(L, -1, name) != LUA_TNIL)
+        luaL_error(L, "db:step: two steps are named '%s'", name);
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -3, name);
+    lua_pop(L, 2);
+}
+
+int
+tx_step(lua_State *L)
+{
+    struct db *db = check_function(L, 3);
+    struct scope scope = { .db = db, .step = luaL_checkstring(L, 2) };
+    const struct host *host = db->host;
+
+    luaL_argcheck(L, scope.step[0] != '\0', 2, "is empty");
+    if (host->in_transaction)
+        luaL_error(L, "db:step needs `-- luamig: no-transaction` at the top of the file");
+    if (db->in_transaction)
+        luaL_error(L, "db:step inside of a step or transaction");
+    lua_settop(L, 3);
+    check_new(L, db, scope.step);
+    if (host->has_step(host->ctx, scope.step))
+        return 0;
+    if (!run(L, &scope, 3))
+        return lua_error(L);
+    return 0;
+}
