@@ -19,7 +19,7 @@ Q       = $(if $(V),,@echo '  ' $(@);)
 SECONDS = 60
 comma   = ,
 
-PKGS    = lua5.4 libpq libcrypto jansson
+PKGS    = lua5.4 libpq libcrypto json-c
 WARN    = -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion \
           -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wwrite-strings \
           -Wcast-qual -Wpointer-arith -Wundef -Wvla -Wformat=2 -Wnull-dereference \

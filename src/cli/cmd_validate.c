@@ -11,7 +11,7 @@
 /* The state of one `validate`: what is wrong, and the document for --json. */
 struct validation {
     struct invocation *inv;
-    json_t *files;
+    struct json_object *files;
     size_t files_seen, errors;
 };
 
@@ -35,24 +35,26 @@ complain_problems(struct validation *v, struct problems *problems)
     }
 }
 
-static json_t *
+static struct json_object *
 file_document(const struct content *content, const char *path)
 {
-    json_t *document = json_object(), *statements = json_array();
+    struct json_object *document = json_object_new_object(),
+                       *statements = json_object_new_array();
     const struct sql_file *sql = &content->sql;
 
     for (size_t i = 0; i < sql->count; i++) {
         const struct sql_statement *s = &sql->statements[i];
-        json_t *statement = json_object();
+        struct json_object *statement = json_object_new_object();
 
-        json_object_set_new(statement, "line", json_integer((json_int_t)s->line));
-        json_object_set_new(statement, "text",
-                            json_stringn(sql->text + s->offset, s->length));
-        json_array_append_new(statements, statement);
+        json_object_object_add(statement, "line",
+                               json_object_new_int64((int64_t)s->line));
+        json_object_object_add(statement, "text",
+                               json_text_sized(sql->text + s->offset, s->length));
+        json_object_array_add(statements, statement);
     }
-    json_object_set_new(document, "file", json_text(path));
-    json_object_set_new(document, "mode", json_text(content_mode(content)));
-    json_object_set_new(document, "statements", statements);
+    json_object_object_add(document, "file", json_text(path));
+    json_object_object_add(document, "mode", json_text(content_mode(content)));
+    json_object_object_add(document, "statements", statements);
     return document;
 }
 
@@ -85,7 +87,7 @@ validate_file(struct validation *v, const struct migration_file *file)
     v->files_seen++;
     if (content_read(&alone, &arena, &content, &err)) {
         print_file(v, &content, file->path);
-        json_array_append_new(v->files, file_document(&content, file->path));
+        json_object_array_add(v->files, file_document(&content, file->path));
     } else {
         complain(v, &err);
     }
@@ -130,9 +132,9 @@ static int
 finish(struct validation *v)
 {
     if (v->inv->json) {
-        json_t *document = json_object();
+        struct json_object *document = json_object_new_object();
 
-        json_object_set(document, "files", v->files);
+        json_object_object_add(document, "files", json_object_get(v->files));
         json_print(stdout, document);
     } else if (v->errors == 0) {
         printf("%zu file%s, no error\n", v->files_seen, v->files_seen == 1 ? "" : "s");
@@ -140,20 +142,20 @@ finish(struct validation *v)
         printf("%zu error%s in %zu files\n", v->errors, v->errors == 1 ? "" : "s",
                v->files_seen);
     }
-    json_decref(v->files);
+    json_object_put(v->files);
     return invocation_end(v->inv, v->errors > 0 ? EXIT_REFUSED : EXIT_DONE);
 }
 
 static int
 exec(struct invocation *inv)
 {
-    struct validation v = { .inv = inv, .files = json_array() };
+    struct validation v = { .inv = inv, .files = json_object_new_array() };
     struct error err = { 0 };
 
     for (size_t i = 0; i < inv->argument_count; i++)
         validate_named(&v, inv->arguments[i]);
     if (inv->argument_count == 0 && !validate_folder(&v, &err)) {
-        json_decref(v.files);
+        json_object_put(v.files);
         return invocation_fail(inv, &err);
     }
     return finish(&v);

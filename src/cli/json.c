@@ -1,6 +1,7 @@
 #include "cli/json.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/time.h>
 #include <time.h>
 
@@ -9,80 +10,81 @@
 #include "cli/output.h"
 #include "cli/text.h"
 
-/* With U+FFFD for each byte that is no UTF-8. */
-static json_t *
-repaired(const char *text)
+struct json_object *
+json_text_sized(const char *text, size_t len)
 {
+    const char *end = text + len;
     struct strbuf safe = { 0 };
     struct text_char c;
-    json_t *value;
+    struct json_object *value;
 
-    while (text_next(&text, &c)) {
+    while (text < end && text_next(&text, &c)) {
         if (c.valid)
             strbuf_add(&safe, c.bytes, c.len);
         else
             strbuf_puts(&safe, "\xEF\xBF\xBD");
     }
-    value = json_string(strbuf_text(&safe));
+    value = json_object_new_string_len(strbuf_text(&safe), (int)safe.len);
     strbuf_release(&safe);
     return value;
 }
 
-json_t *
+struct json_object *
 json_text(const char *text)
 {
-    json_t *value = text != NULL ? json_string(text) : json_null();
-
-    return value != NULL ? value : repaired(text);
+    return text != NULL ? json_text_sized(text, strlen(text)) : NULL;
 }
 
 static void
-set_text(json_t *object, const char *key, const char *text)
+set_text(struct json_object *object, const char *key, const char *text)
 {
-    json_object_set_new(object, key, json_text(text));
+    json_object_object_add(object, key, json_text(text));
 }
 
 /* "" is null. */
 static void
-set_optional(json_t *object, const char *key, const char *text)
+set_optional(struct json_object *object, const char *key, const char *text)
 {
     set_text(object, key, text != NULL && text[0] != '\0' ? text : NULL);
 }
 
 static void
-set_number(json_t *object, const char *key, int64_t number)
+set_number(struct json_object *object, const char *key, int64_t number)
 {
-    json_object_set_new(object, key, json_integer(number));
+    json_object_object_add(object, key, json_object_new_int64(number));
 }
 
 static void
-set_position(json_t *object, const char *key, size_t number)
+set_position(struct json_object *object, const char *key, size_t number)
 {
-    json_object_set_new(object, key,
-                        number > 0 ? json_integer((json_int_t)number) : json_null());
+    json_object_object_add(object, key,
+                           number > 0 ? json_object_new_int64((int64_t)number) : NULL);
 }
 
 /* A number that comes as text; NULL is null. */
 static void
-set_digits(json_t *object, const char *key, const char *digits)
+set_digits(struct json_object *object, const char *key, const char *digits)
 {
-    json_object_set_new(object, key,
-                        digits != NULL ? json_integer(strtoll(digits, NULL, 10))
-                                       : json_null());
+    json_object_object_add(object, key,
+                           digits != NULL
+                               ? json_object_new_int64(strtoll(digits, NULL, 10))
+                               : NULL);
 }
 
 void
-json_print(FILE *out, json_t *document)
+json_print(FILE *out, struct json_object *document)
 {
-    json_dumpf(document, out, JSON_COMPACT);
+    fputs(json_object_to_json_string_ext(document, JSON_C_TO_STRING_PLAIN |
+                                                       JSON_C_TO_STRING_NOSLASHESCAPE),
+          out);
     fputc('\n', out);
-    json_decref(document);
+    json_object_put(document);
 }
 
-static json_t *
+static struct json_object *
 error_object(const struct error *err)
 {
-    json_t *object = json_object();
+    struct json_object *object = json_object_new_object();
 
     set_text(object, "kind", error_kind_word(err->kind));
     set_text(object, "message", err->message);
@@ -96,27 +98,27 @@ error_object(const struct error *err)
     return object;
 }
 
-json_t *
+struct json_object *
 json_error(const struct error *err)
 {
-    json_t *document = json_object();
+    struct json_object *document = json_object_new_object();
 
-    json_object_set_new(document, "error", error_object(err));
+    json_object_object_add(document, "error", error_object(err));
     return document;
 }
 
 static const char *const levels[] = { "note", "warning", "error" };
 
-static json_t *
+static struct json_object *
 problem_object(const struct problem *problem)
 {
-    json_t *object = json_object();
+    struct json_object *object = json_object_new_object();
 
     set_text(object, "kind", problem_kind_word(problem->kind));
     set_text(object, "level", levels[problem->level]);
-    json_object_set_new(object, "version",
-                        problem->has_version ? json_integer(problem->version)
-                                             : json_null());
+    json_object_object_add(object, "version",
+                           problem->has_version ? json_object_new_int64(problem->version)
+                                                : NULL);
     set_optional(object, "name", problem->name);
     set_optional(object, "file", problem->file);
     set_position(object, "line", problem->line);
@@ -126,20 +128,20 @@ problem_object(const struct problem *problem)
     return object;
 }
 
-static json_t *
+static struct json_object *
 problem_array(const struct problems *problems)
 {
-    json_t *array = json_array();
+    struct json_object *array = json_object_new_array();
 
     for (size_t i = 0; i < problems->count; i++)
-        json_array_append_new(array, problem_object(&problems->list[i]));
+        json_object_array_add(array, problem_object(&problems->list[i]));
     return array;
 }
 
-static json_t *
+static struct json_object *
 database_object(const struct look *look)
 {
-    json_t *object = json_object();
+    struct json_object *object = json_object_new_object();
 
     set_text(object, "host", look->host);
     set_text(object, "port", look->port);
@@ -174,12 +176,12 @@ entry_name(const struct plan_entry *entry)
     return entry->migration != NULL ? entry->migration->name : entry->applied->name;
 }
 
-static json_t *
+static struct json_object *
 entry_object(const struct plan_entry *entry, const char *mode)
 {
     const struct migration *m = entry->migration;
     const struct applied *a = entry->applied;
-    json_t *object = json_object();
+    struct json_object *object = json_object_new_object();
     char digits[32];
 
     snprintf(digits, sizeof(digits), "%lld", (long long)entry->version);
@@ -196,11 +198,11 @@ entry_object(const struct plan_entry *entry, const char *mode)
 }
 
 /* One key for each state; pending includes late. */
-static json_t *
+static struct json_object *
 counts_object(const struct plan *plan)
 {
     size_t counts[STATE_ORPHAN + 1] = { 0 };
-    json_t *object = json_object();
+    struct json_object *object = json_object_new_object();
 
     for (size_t i = 0; i < plan->entry_count; i++)
         counts[plan->entries[i].state]++;
@@ -211,53 +213,55 @@ counts_object(const struct plan *plan)
     return object;
 }
 
-json_t *
+struct json_object *
 json_status(const struct look *look)
 {
-    json_t *document = json_object(), *migrations = json_array();
+    struct json_object *document = json_object_new_object(),
+                       *migrations = json_object_new_array();
 
     for (size_t i = 0; i < look->plan.entry_count; i++) {
         const struct plan_entry *entry = &look->plan.entries[i];
 
-        json_array_append_new(migrations, entry_object(entry, mode_of(look, entry)));
+        json_object_array_add(migrations, entry_object(entry, mode_of(look, entry)));
     }
-    json_object_set_new(document, "database", database_object(look));
+    json_object_object_add(document, "database", database_object(look));
     set_text(document, "table", look->table);
-    json_object_set_new(document, "migrations", migrations);
-    json_object_set_new(document, "counts", counts_object(&look->plan));
-    json_object_set_new(document, "problems", problem_array(&look->problems));
+    json_object_object_add(document, "migrations", migrations);
+    json_object_object_add(document, "counts", counts_object(&look->plan));
+    json_object_object_add(document, "problems", problem_array(&look->problems));
     set_text(document, "standby_until", look->standby_until);
     return document;
 }
 
-json_t *
+struct json_object *
 json_plan(const struct look *look)
 {
-    json_t *document = json_object(), *steps = json_array();
+    struct json_object *document = json_object_new_object(),
+                       *steps = json_object_new_array();
 
     for (size_t i = 0; i < look->plan.step_count; i++) {
-        json_t *step = entry_object(look->plan.steps[i], look->steps[i].mode);
+        struct json_object *step = entry_object(look->plan.steps[i], look->steps[i].mode);
 
         set_number(step, "statements", (int64_t)look->steps[i].statements);
         set_optional(step, "notice", look->steps[i].notice);
-        json_array_append_new(steps, step);
+        json_object_array_add(steps, step);
     }
-    json_object_set_new(document, "steps", steps);
-    json_object_set_new(document, "problems", problem_array(&look->problems));
+    json_object_object_add(document, "steps", steps);
+    json_object_object_add(document, "problems", problem_array(&look->problems));
     return document;
 }
 
-json_t *
+struct json_object *
 json_verify(const struct look *look)
 {
-    json_t *document = json_object();
+    struct json_object *document = json_object_new_object();
 
-    json_object_set_new(document, "problems", problem_array(&look->problems));
+    json_object_object_add(document, "problems", problem_array(&look->problems));
     set_text(document, "standby_until", look->standby_until);
     return document;
 }
 
-static json_t *
+static struct json_object *
 attempt_object(const struct attempt *a)
 {
     const struct {
@@ -276,7 +280,7 @@ attempt_object(const struct attempt *a)
         { "message", a->message },
         { "checksum", a->checksum },
     };
-    json_t *object = json_object();
+    struct json_object *object = json_object_new_object();
 
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
         set_text(object, fields[i].key, fields[i].text);
@@ -285,14 +289,15 @@ attempt_object(const struct attempt *a)
     return object;
 }
 
-json_t *
+struct json_object *
 json_history(const struct attempt *attempts, size_t count)
 {
-    json_t *document = json_object(), *array = json_array();
+    struct json_object *document = json_object_new_object(),
+                       *array = json_object_new_array();
 
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(array, attempt_object(&attempts[i]));
-    json_object_set_new(document, "attempts", array);
+        json_object_array_add(array, attempt_object(&attempts[i]));
+    json_object_object_add(document, "attempts", array);
     return document;
 }
 
@@ -317,7 +322,7 @@ event_word(enum event_kind kind)
 }
 
 static void
-set_time(json_t *object)
+set_time(struct json_object *object)
 {
     char text[32], all[64];
     struct timeval tv;
@@ -331,7 +336,7 @@ set_time(json_t *object)
 }
 
 static void
-set_migration(json_t *object, const struct event *e)
+set_migration(struct json_object *object, const struct event *e)
 {
     if (e->migration != NULL) {
         set_number(object, "version", e->migration->version);
@@ -347,7 +352,7 @@ set_migration(json_t *object, const struct event *e)
 }
 
 static void
-set_summary(json_t *object, const struct event *e)
+set_summary(struct json_object *object, const struct event *e)
 {
     const struct run_summary *s = e->summary;
 
@@ -360,7 +365,7 @@ set_summary(json_t *object, const struct event *e)
 }
 
 static void
-set_details(json_t *object, const struct event *e)
+set_details(struct json_object *object, const struct event *e)
 {
     if (e->statements > 0) {
         set_position(object, "statement", e->statement);
@@ -375,17 +380,17 @@ set_details(json_t *object, const struct event *e)
     if (e->problem != NULL) {
         set_text(object, "level", levels[e->problem->level]);
         set_text(object, "text", e->problem->message);
-        json_object_set_new(object, "problem", problem_object(e->problem));
+        json_object_object_add(object, "problem", problem_object(e->problem));
     }
     if (e->error != NULL)
-        json_object_set_new(object, "error", error_object(e->error));
+        json_object_object_add(object, "error", error_object(e->error));
 }
 
 static void
 notify(void *ctx, const struct event *e)
 {
     struct json_lines *lines = ctx;
-    json_t *object = json_object();
+    struct json_object *object = json_object_new_object();
 
     set_time(object);
     set_text(object, "event", event_word(e->kind));

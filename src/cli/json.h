@@ -5,7 +5,7 @@
 #ifndef LUAMIG_CLI_JSON_H
 #define LUAMIG_CLI_JSON_H
 
-#include <jansson.h>
+#include <json-c/json.h>
 #include <stdio.h>
 
 #include "engine/event.h"
@@ -19,17 +19,20 @@ struct json_lines {
 struct observer json_observer(struct json_lines *lines);
 
 /* Prints the document and gives it up. */
-void json_print(FILE *out, json_t *document);
+void json_print(FILE *out, struct json_object *document);
 
 /* {"error": {...}} */
-json_t *json_error(const struct error *err);
+struct json_object *json_error(const struct error *err);
 
-json_t *json_status(const struct look *look);
-json_t *json_plan(const struct look *look);
-json_t *json_verify(const struct look *look);
-json_t *json_history(const struct attempt *attempts, size_t count);
+struct json_object *json_status(const struct look *look);
+struct json_object *json_plan(const struct look *look);
+struct json_object *json_verify(const struct look *look);
+struct json_object *json_history(const struct attempt *attempts, size_t count);
 
-/* A string, or null for NULL; invalid UTF-8 is replaced. */
-json_t *json_text(const char *text);
+/* A string, or null for NULL; each byte that is no UTF-8 becomes U+FFFD. */
+struct json_object *json_text(const char *text);
+
+/* The same of len bytes; it ends at a NUL. text must be NUL-terminated. */
+struct json_object *json_text_sized(const char *text, size_t len);
 
 #endif
