@@ -127,3 +127,19 @@ words_setting(int64_t ms, char *buf, size_t size)
         snprintf(buf, size, "%" PRId64 "ms", ms);
     return buf;
 }
+
+const char *
+words_bytes(int64_t bytes, char *buf, size_t size)
+{
+    static const char *const units[] = { "bytes", "kB", "MB", "GB", "TB" };
+    double value = (double)bytes;
+    size_t unit = 0;
+
+    while (value >= 1024 && unit < 4) {
+        value /= 1024;
+        unit++;
+    }
+    snprintf(buf, size, value < 10 && unit > 0 ? "%.1f %s" : "%.0f %s", value,
+             units[unit]);
+    return buf;
+}

@@ -18,6 +18,9 @@ bool words_size(const char *text, int64_t *bytes);
 /* Milliseconds as people write them: "250 ms", "12.4 s", "4m10s", "2h05m". */
 const char *words_elapsed(int64_t ms, char *buf, size_t size);
 
+/* Bytes as people write them: "16 kB", "1.2 GB", by 1024 as PostgreSQL's pg_size_pretty. */
+const char *words_bytes(int64_t bytes, char *buf, size_t size);
+
 /* Milliseconds as settings write them: "10s", "1m", "250ms", "0". */
 const char *words_setting(int64_t ms, char *buf, size_t size);
 

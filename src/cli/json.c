@@ -314,6 +314,7 @@ event_word(enum event_kind kind)
     case EVENT_MIGRATION_UNDONE: return "migration_undone";
     case EVENT_MIGRATION_FAILED: return "migration_failed";
     case EVENT_PROGRESS: return "progress";
+    case EVENT_MIGRATION_TRIED: return "migration_tried";
     case EVENT_NOTICE:
     case EVENT_PROBLEM: return "notice";
     case EVENT_RUN_FINISHED: return "run_finished";
@@ -339,7 +340,8 @@ static void
 set_migration(struct json_object *object, const struct event *e)
 {
     if (e->migration != NULL) {
-        set_number(object, "version", e->migration->version);
+        if (e->migration->version_text[0] != '\0')
+            set_number(object, "version", e->migration->version);
         set_text(object, "name", e->migration->name);
         set_text(object, "file", e->migration->up.path);
     }
@@ -359,9 +361,33 @@ set_summary(struct json_object *object, const struct event *e)
     set_text(object, "outcome", outcome_word(s->outcome));
     set_number(object, "applied", (int64_t)s->applied);
     set_number(object, "undone", (int64_t)s->undone);
+    if (s->kind == RUN_TRY)
+        set_number(object, "tried", (int64_t)s->tried);
     set_number(object, "pending", (int64_t)s->pending);
     set_number(object, "elapsed_ms", s->elapsed);
     set_number(object, "exit", exit_status(s->outcome, e->error));
+}
+
+static void
+set_trial(struct json_object *object, const struct trial *trial)
+{
+    struct json_object *locks = json_object_new_array();
+
+    json_object_object_add(object, "executed", json_object_new_boolean(trial->executed));
+    if (trial->executed)
+        set_number(object, "rows", trial->rows);
+    for (size_t i = 0; i < trial->lock_count; i++) {
+        const struct trial_lock *lock = &trial->locks[i];
+        struct json_object *one = json_object_new_object();
+
+        set_text(one, "relation", lock->relation);
+        set_text(one, "mode", lock->mode);
+        set_number(one, "bytes", lock->bytes);
+        json_object_object_add(one, "rewritten",
+                               json_object_new_boolean(lock->rewritten));
+        json_object_array_add(locks, one);
+    }
+    json_object_object_add(object, "locks", locks);
 }
 
 static void
@@ -376,7 +402,9 @@ set_details(struct json_object *object, const struct event *e)
     if (e->text != NULL)
         set_text(object, "text", e->text);
     if (e->kind == EVENT_NOTICE)
-        set_text(object, "level", levels[e->level]);
+        set_text(object, "level", e->detail ? "debug" : levels[e->level]);
+    if (e->trial != NULL)
+        set_trial(object, e->trial);
     if (e->problem != NULL) {
         set_text(object, "level", levels[e->problem->level]);
         set_text(object, "text", e->problem->message);

@@ -33,13 +33,14 @@ show_live(struct progress *p, const char *text)
 }
 
 static void
-print_name(struct progress *p, const struct migration *migration)
+print_name(FILE *out, const struct migration *migration)
 {
     if (migration == NULL)
         return;
-    complaint_text(p->out, migration->version_text);
-    fputc('_', p->out);
-    complaint_text(p->out, migration->name);
+    complaint_text(out, migration->version_text);
+    if (migration->version_text[0] != '\0')
+        fputc('_', out);
+    complaint_text(out, migration->name);
 }
 
 static const char *
@@ -57,7 +58,7 @@ on_started(struct progress *p, const struct event *e)
     p->waiting[0] = '\0';
     if (e->text != NULL && !p->quiet) {
         fputs("note: ", p->out);
-        print_name(p, e->migration);
+        print_name(p->out, e->migration);
         fprintf(p->out, " %s\n", e->text);
     }
     if (!p->terminal || p->quiet)
@@ -79,6 +80,42 @@ on_planned(struct progress *p, const struct event *e)
 }
 
 static void
+print_lock(FILE *out, const struct trial_lock *lock)
+{
+    char size[32];
+
+    fprintf(out, "    %-24s ", lock->mode);
+    complaint_text(out, lock->relation);
+    fprintf(out, "  %s%s\n", words_bytes(lock->bytes, size, sizeof(size)),
+            lock->rewritten ? "  rewritten" : "");
+}
+
+static void
+on_tried(struct progress *p, const struct event *e)
+{
+    const struct trial *trial = e->trial;
+    char took[32];
+
+    clear_live(p);
+    fflush(p->out);
+    if (p->plan == NULL)
+        return;
+    fputs(trial->executed ? "tried " : "not executed ", p->plan);
+    print_name(p->plan, e->migration);
+    if (!trial->executed) {
+        fputs("  (it cannot run in a transaction)\n", p->plan);
+        fflush(p->plan);
+        return;
+    }
+    fprintf(p->plan, "  %s, %" PRId64 " row%s\n",
+            words_elapsed(e->elapsed, took, sizeof(took)), trial->rows,
+            trial->rows == 1 ? "" : "s");
+    for (size_t i = 0; i < trial->lock_count; i++)
+        print_lock(p->plan, &trial->locks[i]);
+    fflush(p->plan);
+}
+
+static void
 on_applied(struct progress *p, const struct event *e)
 {
     char took[32];
@@ -87,9 +124,11 @@ on_applied(struct progress *p, const struct event *e)
     if (p->quiet)
         return;
     fprintf(p->out, "%s%s%s ", colour(p, "\033[32m"),
-            e->kind == EVENT_MIGRATION_UNDONE ? "undone" : "applied",
+            e->kind == EVENT_MIGRATION_UNDONE       ? "undone"
+            : e->migration->version_text[0] == '\0' ? "ran"
+                                                    : "applied",
             colour(p, "\033[0m"));
-    print_name(p, e->migration);
+    print_name(p->out, e->migration);
     fprintf(p->out, "  %s", words_elapsed(e->elapsed, took, sizeof(took)));
     if (strcmp(e->mode, "statements") == 0)
         fputs("  (statement by statement)", p->out);
@@ -104,10 +143,12 @@ on_failed(struct progress *p, const struct event *e)
     char took[32];
 
     clear_live(p);
-    snprintf(p->failed, sizeof(p->failed), "%s", e->migration->version_text);
+    snprintf(p->failed, sizeof(p->failed), "%s",
+             e->migration->version_text[0] != '\0' ? e->migration->version_text
+                                                   : e->migration->name);
     p->failed_keeps = e->keeps;
     fprintf(p->out, "%sfailed%s  ", colour(p, "\033[31m"), colour(p, "\033[0m"));
-    print_name(p, e->migration);
+    print_name(p->out, e->migration);
     fprintf(p->out, "  %s\n", words_elapsed(e->elapsed, took, sizeof(took)));
 }
 
@@ -179,7 +220,7 @@ on_notice(struct progress *p, const struct event *e)
     clear_live(p);
     fputs(warning ? "warning: " : "note: ", p->out);
     if (e->migration != NULL) {
-        print_name(p, e->migration);
+        print_name(p->out, e->migration);
         fputs(": ", p->out);
     }
     complaint_text(p->out, e->text);
@@ -216,39 +257,23 @@ print_fate(struct progress *p, const struct event *e)
     if (p->failed_keeps)
         fputs("what was done of ", p->out);
     complaint_text(p->out, p->failed);
-    if (p->failed_keeps)
+    if (p->failed_keeps && e->summary->kind == RUN_EXEC)
+        fputs(" stays; ", p->out);
+    else if (p->failed_keeps)
         fputs(" is recorded, `up` goes on behind it; ", p->out);
     else if (e->error->kind == ERROR_CONNECT)
-        fputs(" was committed is told by its row; ", p->out);
+        fputs(e->summary->kind == RUN_EXEC ? " was committed is not known; "
+                                           : " was committed is told by its row; ",
+              p->out);
     else
         fputs(" was rolled back; ", p->out);
 }
 
-/* What stays and what to do; it claims no more than is so. */
 static void
-print_consequence(struct progress *p, const struct event *e)
+print_stopped_up(struct progress *p, const struct event *e)
 {
     const struct run_summary *s = e->summary;
 
-    switch (s->outcome) {
-    case OUTCOME_DONE: return;
-    case OUTCOME_REFUSED:
-        fprintf(p->out, "  no migration was %s\n", s->down ? "undone" : "applied");
-        return;
-    case OUTCOME_NOT_RESTORED:
-        fputs("  something is left that luamig cannot decide; see the error above\n",
-              p->out);
-        return;
-    case OUTCOME_FAILED:
-    case OUTCOME_TIMEOUT:
-    case OUTCOME_SIGNAL: break;
-    }
-    if (s->down) {
-        fputs("  ", p->out);
-        print_fate(p, e);
-        fprintf(p->out, "%zu of %zu were undone\n", s->undone, s->undone + s->pending);
-        return;
-    }
     if (s->applied + s->pending == 0)
         return;
     fputs("  ", p->out);
@@ -259,6 +284,71 @@ print_consequence(struct progress *p, const struct event *e)
         fprintf(p->out, "; run `luamig up` again%s",
                 s->outcome == OUTCOME_FAILED ? " after the fix" : "");
     fputc('\n', p->out);
+}
+
+/* What the run had done when it stopped. */
+static void
+print_stopped(struct progress *p, const struct event *e)
+{
+    const struct run_summary *s = e->summary;
+
+    switch (s->kind) {
+    case RUN_UP: print_stopped_up(p, e); return;
+    case RUN_TRY: fputs("  everything was rolled back\n", p->out); return;
+    case RUN_DOWN:
+        fputs("  ", p->out);
+        print_fate(p, e);
+        fprintf(p->out, "%zu of %zu were undone\n", s->undone, s->undone + s->pending);
+        return;
+    case RUN_EXEC:
+        fputs("  ", p->out);
+        print_fate(p, e);
+        fprintf(p->out, "%zu of %zu files were run\n", s->applied,
+                s->applied + s->pending);
+        return;
+    }
+}
+
+/* What stays and what to do; it claims no more than is so. */
+static void
+print_consequence(struct progress *p, const struct event *e)
+{
+    static const char *const refused[] = { "no migration was applied",
+                                           "no migration was undone", "no file was run",
+                                           "nothing was tried" };
+
+    switch (e->summary->outcome) {
+    case OUTCOME_DONE: return;
+    case OUTCOME_REFUSED: fprintf(p->out, "  %s\n", refused[e->summary->kind]); return;
+    case OUTCOME_NOT_RESTORED:
+        fputs("  something is left that luamig cannot decide; see the error above\n",
+              p->out);
+        return;
+    case OUTCOME_FAILED:
+    case OUTCOME_TIMEOUT:
+    case OUTCOME_SIGNAL: print_stopped(p, e); return;
+    }
+}
+
+/* "3 applied, 0 pending, " */
+static void
+print_counts(struct progress *p, const struct run_summary *s)
+{
+    switch (s->kind) {
+    case RUN_UP:
+        fprintf(p->out, "%s%zu applied, %zu pending, ",
+                s->nothing_to_do ? "up to date, " : "", s->applied, s->pending);
+        return;
+    case RUN_DOWN:
+        fprintf(p->out, "%s%zu undone, ", s->nothing_to_do ? "nothing applied, " : "",
+                s->undone);
+        return;
+    case RUN_EXEC: fprintf(p->out, "%zu run, ", s->applied); return;
+    case RUN_TRY:
+        fprintf(p->out, "%s%zu tried and rolled back, %zu pending, ",
+                s->nothing_to_do ? "up to date, " : "", s->tried, s->pending);
+        return;
+    }
 }
 
 static void
@@ -276,13 +366,9 @@ on_finished(struct progress *p, const struct event *e)
         return;
     fputs("luamig: ", p->out);
     complaint_text(p->out, s->target);
-    words_elapsed(s->elapsed, took, sizeof(took));
-    if (s->down)
-        fprintf(p->out, ": %s%zu undone, %s\n",
-                s->nothing_to_do ? "nothing applied, " : "", s->undone, took);
-    else
-        fprintf(p->out, ": %s%zu applied, %zu pending, %s\n",
-                s->nothing_to_do ? "up to date, " : "", s->applied, s->pending, took);
+    fputs(": ", p->out);
+    print_counts(p, s);
+    fprintf(p->out, "%s\n", words_elapsed(s->elapsed, took, sizeof(took)));
     fflush(p->out);
 }
 
@@ -297,6 +383,7 @@ notify(void *ctx, const struct event *e)
     case EVENT_LOCK_ACQUIRED: on_lock_acquired(p, e); break;
     case EVENT_MIGRATION_STARTED: on_started(p, e); break;
     case EVENT_STEP_PLANNED: on_planned(p, e); break;
+    case EVENT_MIGRATION_TRIED: on_tried(p, e); break;
     case EVENT_MIGRATION_UNDONE:
     case EVENT_MIGRATION_APPLIED: on_applied(p, e); break;
     case EVENT_MIGRATION_FAILED: on_failed(p, e); break;

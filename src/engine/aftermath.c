@@ -97,7 +97,7 @@ aftermath_record(struct migrator *m, const struct content *content, size_t state
     struct error why = { 0 };
     char text[1200];
 
-    if (m->server.work.lost)
+    if (m->server.work.lost || content->unrecorded)
         return;
     if (history_write(&m->server.work, migrator_table(m, "_history"), &entry, &why))
         return;

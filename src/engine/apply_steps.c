@@ -86,6 +86,8 @@ add_own(struct stepper *s, struct items *items, const char *sql,
 {
     struct frame frame = frame_of(s, items);
 
+    if (s->content->unrecorded)
+        return;
     if (s->role_changed)
         frame_add_own_role(&frame);
     items_add(items, ITEM_STEP, sql, params);
@@ -141,6 +143,8 @@ mark(struct stepper *s, const struct sql_unit *unit, bool done)
     struct items items = { 0 };
     struct frame frame = frame_of(s, &items);
 
+    if (s->content->unrecorded)
+        return true;
     items_add(&items, ITEM_BEGIN, FRAME_BEGIN, NULL);
     add_step(s, &items, unit, done);
     frame_add_commit(&frame);
@@ -165,6 +169,8 @@ finish(struct stepper *s, const struct sql_unit *unit)
     struct step_key key = key_of(s, unit);
     struct items items = { 0 };
 
+    if (s->content->unrecorded)
+        return true;
     items_add(&items, ITEM_BEGIN, FRAME_BEGIN, NULL);
     items_add(&items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp", NULL);
     add_own(s, &items, steps_finish_sql(&key, s->steps, &s->arena), NULL);
@@ -364,6 +370,8 @@ begin(struct stepper *s)
 {
     struct session *work = &s->m->server.work;
 
+    if (s->content->unrecorded)
+        return true;
     s->steps = migrator_table(s->m, "_steps");
     if (!s->m->table.has_steps && !steps_create(work, s->steps, s->err))
         return false;

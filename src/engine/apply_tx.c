@@ -105,9 +105,8 @@ add_tail(struct attempt_tx *a)
 {
     struct frame frame = frame_of(a);
     struct items *items = &a->items;
-    enum guard_row row = a->content->down ? GUARD_ROW_GONE : GUARD_ROW_IS;
-    struct guard guard = migrator_guard(a->m, a->last ? GUARD_NO_ROW : row,
-                                        a->content->migration->version);
+    enum guard_row row = a->last ? GUARD_NO_ROW : frame_guard_row(a->content);
+    struct guard guard = migrator_guard(a->m, row, a->content->migration->version);
 
     items_add(items, ITEM_CONSTRAINTS, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
     items_add(items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);

@@ -101,6 +101,30 @@ content_read_down(const struct migration *migration, struct arena *arena,
     return read_script(&migration->down, arena, out, err);
 }
 
+static bool
+ends_in(const char *path, const char *ending)
+{
+    size_t len = strlen(path), n = strlen(ending);
+
+    return len > n && strcmp(path + len - n, ending) == 0;
+}
+
+bool
+content_read_file(const char *path, struct arena *arena, struct content *out,
+                  struct error *err)
+{
+    struct migration *migration = arena_alloc(arena, sizeof(*migration));
+
+    if (!ends_in(path, ".sql") && !ends_in(path, ".lua"))
+        return error_set(err, ERROR_USAGE, "'%s' ends neither in .sql nor in .lua", path);
+    migration->version_text = "";
+    migration->name = path;
+    migration->up.path = path;
+    migration->up.kind = ends_in(path, ".lua") ? FILE_LUA : FILE_SQL;
+    *out = (struct content){ .migration = migration, .unrecorded = true };
+    return read_script(&migration->up, arena, out, err);
+}
+
 bool
 content_take_down(const struct migration *migration, enum file_kind kind,
                   const char *text, struct arena *arena, struct content *out,

@@ -17,6 +17,7 @@
 struct content {
     const struct migration *migration;
     bool down;             /* it undoes: the script is the down */
+    bool unrecorded;       /* exec: it has no row, no history and no steps */
     const char *path;      /* of the script, as messages show it */
     enum file_kind kind;   /* of the script */
     struct fs_text script; /* what runs */
@@ -36,6 +37,13 @@ bool content_read(const struct migration *migration, struct arena *arena,
 /* The same for the migration's down file; it must have one. */
 bool content_read_down(const struct migration *migration, struct arena *arena,
                        struct content *out, struct error *err);
+
+/*
+ * A script that belongs to no version. The migration is made for messages: its name is the
+ * path, its version_text "". ERROR_USAGE unless it ends in .sql or .lua.
+ */
+bool content_read_file(const char *path, struct arena *arena, struct content *out,
+                       struct error *err);
 
 /* The same for a down that is no file any more: its text as the history kept it. */
 bool content_take_down(const struct migration *migration, enum file_kind kind,

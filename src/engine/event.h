@@ -25,6 +25,7 @@ enum event_kind {
     EVENT_MIGRATION_APPLIED, /* migration, elapsed; text: a remark ("empty"), or NULL */
     EVENT_MIGRATION_UNDONE,  /* the same, of a down */
     EVENT_MIGRATION_FAILED,  /* migration, elapsed, error */
+    EVENT_MIGRATION_TRIED,   /* of a dry run: migration, mode, elapsed, trial */
     EVENT_PROGRESS,          /* migration, statement of statements, elapsed, text */
     EVENT_NOTICE,            /* text; migration: whose, or NULL; level */
     EVENT_PROBLEM,           /* problem */
@@ -41,11 +42,33 @@ enum outcome {
     OUTCOME_SIGNAL
 };
 
+/* A lock that a dry run saw a migration take first. */
+struct trial_lock {
+    const char *relation, *mode; /* "public.users", "AccessExclusiveLock" */
+    int64_t bytes;               /* of the table */
+    bool rewritten;              /* its storage is another one now */
+};
+
+struct trial {
+    bool executed; /* false: it cannot run in a transaction */
+    int64_t rows;  /* inserted, updated, deleted */
+    struct trial_lock *locks;
+    size_t lock_count;
+};
+
+enum run_kind {
+    RUN_UP,
+    RUN_DOWN,
+    RUN_EXEC, /* scripts outside of the history */
+    RUN_TRY   /* a dry run */
+};
+
 struct run_summary {
     enum outcome outcome;
-    bool down;       /* it was to undo */
+    enum run_kind kind;
     int64_t version; /* down: the one undone last */
     size_t applied, undone;
+    size_t tried;   /* of a dry run */
     size_t pending; /* what is left */
     int64_t elapsed;
     const char *target; /* "app@db1"; "" before a connection stood */
@@ -67,6 +90,7 @@ struct event {
     enum problem_level level;
     const struct problem *problem;
     const struct error *error;
+    const struct trial *trial;
     const struct run_summary *summary;
 };
 

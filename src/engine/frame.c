@@ -14,6 +14,8 @@ frame_add_row(const struct frame *frame)
     const char **values = arena_alloc(frame->arena, 3 * sizeof(*values));
     const char *table = migrator_table(frame->m, "");
 
+    if (content->unrecorded)
+        return;
     values[0] = arena_printf(frame->arena, "%" PRId64, content->migration->version);
     values[1] = content->migration->name;
     values[2] = content->checksum;
@@ -42,6 +44,8 @@ frame_add_history(const struct frame *frame)
     struct pg_params *params = arena_alloc(frame->arena, sizeof(*params));
     const char *sql;
 
+    if (content->unrecorded)
+        return;
     history_insert(&entry, frame->arena, migrator_table(frame->m, "_history"), &sql,
                    params);
     items_add(frame->items, ITEM_HISTORY, sql, params);
@@ -89,6 +93,14 @@ frame_add_file_role(const struct frame *frame)
               NULL);
 }
 
+enum guard_row
+frame_guard_row(const struct content *content)
+{
+    if (content->unrecorded)
+        return GUARD_NO_ROW;
+    return content->down ? GUARD_ROW_GONE : GUARD_ROW_IS;
+}
+
 /* In this transaction the path is ours, afterwards the file's again. */
 static void
 add_end(const struct frame *frame, enum guard_row row)
@@ -119,16 +131,18 @@ void
 frame_add_record(const struct frame *frame, const char *steps)
 {
     const struct content *content = frame->content;
+    int64_t version = content->migration->version;
 
     items_add(frame->items, ITEM_BEGIN, FRAME_BEGIN, NULL);
     items_add(frame->items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);
     items_add(frame->items, ITEM_SETTING, "RESET ROLE", NULL);
     add_own_path(frame);
     frame_add_row(frame);
-    items_add(frame->items, ITEM_STEP,
-              steps_delete_sql(content->migration->version, steps, frame->arena), NULL);
+    if (!content->unrecorded)
+        items_add(frame->items, ITEM_STEP, steps_delete_sql(version, steps, frame->arena),
+                  NULL);
     frame_add_history(frame);
-    add_end(frame, content->down ? GUARD_ROW_GONE : GUARD_ROW_IS);
+    add_end(frame, frame_guard_row(content));
     items_add(frame->items, ITEM_AFTER, "DISCARD ALL", NULL);
     items_add(frame->items, ITEM_AFTER, session_settings(&frame->m->server), NULL);
 }

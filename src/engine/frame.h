@@ -20,10 +20,13 @@ struct frame {
     struct items *items;
 };
 
+/* What the guard before COMMIT asks of the content's row. */
+enum guard_row frame_guard_row(const struct content *content);
+
 /* The INSERT (of a down: the DELETE) of the migration's row. */
 void frame_add_row(const struct frame *frame);
 
-/* The history's row of a success. */
+/* The history's row of a success. Both add nothing for what is unrecorded. */
 void frame_add_history(const struct frame *frame);
 
 /* SET LOCAL lock_timeout, as the file or the settings say. */

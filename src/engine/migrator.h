@@ -33,6 +33,7 @@ struct migrator {
     struct applied_table table; /* as it was found */
     const char *label;          /* "app@db1"; "" before a connection stood */
     bool locked;
+    bool dry_run;        /* what runs is rolled back */
     uint64_t key, fence; /* of the run lock, pg/lock */
     struct activity activity;
 };

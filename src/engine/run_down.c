@@ -176,7 +176,7 @@ run_down(const struct settings *settings, const struct down_request *request,
     bool done;
 
     *summary = (struct run_summary){ .target = "", .outcome = OUTCOME_REFUSED };
-    summary->down = true;
+    summary->kind = RUN_DOWN;
     migrator_init(&run.m, "down", settings, observer, stop, arena);
     done = run_steps(&run);
     if (done)

@@ -14,6 +14,7 @@ scripted_run(struct migrator *m, const struct content *content, const struct hos
                              .name = content->migration->name,
                              .direction = aftermath_direction(content),
                              .attempt = 1,
+                             .dry_run = m->dry_run,
                              .settings = m->settings,
                              .stop = m->stop,
                              .host = host };
