@@ -68,14 +68,102 @@ test_names_that_are_none(void **state)
 static struct source
 build(const char *const *names, size_t count, struct problems *problems)
 {
-    struct fs_names list = { .count = count };
+    struct layer layer = { .folder = "m", .names = { .count = count } };
+    struct layers layers = { .dir = "m", .list = &layer, .count = 1 };
     struct source source;
 
-    list.list = arena_alloc(&arena, (count + 1) * sizeof(char *));
-    memcpy(list.list, names, count * sizeof(char *));
+    layer.names.list = arena_alloc(&arena, (count + 1) * sizeof(char *));
+    memcpy(layer.names.list, names, count * sizeof(char *));
     *problems = (struct problems){ 0 };
-    source_build("m", &list, &arena, &source, problems);
+    source_build(&layers, &arena, &source, problems);
     return source;
+}
+
+/* One layer with up to four names, the rest NULL. */
+static struct layer
+layer(const char *environment, const char *const *names)
+{
+    struct layer out = { .environment = environment,
+                         .folder = arena_printf(&arena, "m/%s", environment) };
+
+    out.names.list = arena_alloc(&arena, 4 * sizeof(char *));
+    for (; out.names.count < 4 && names[out.names.count] != NULL; out.names.count++)
+        out.names.list[out.names.count] = names[out.names.count];
+    return out;
+}
+
+static struct source
+build_layers(const char *const *base, const char *const *test, struct problems *problems)
+{
+    struct layer list[] = { layer("base", base), layer("test", test) };
+    struct layers layers = { .dir = "m", .list = list, .count = 2, .selection = "test" };
+    struct source source;
+
+    *problems = (struct problems){ 0 };
+    source_build(&layers, &arena, &source, problems);
+    return source;
+}
+
+static void
+test_layers_are_one_sequence(void **state)
+{
+    static const char *const base[4] = { "1_a.up.sql", "3_c.up.sql", "3_c.down.sql" };
+    static const char *const test[4] = { "2_b.down.sql", "10_d.up.sql", "2_b.up.sql" };
+    struct problems problems;
+    struct source source = build_layers(base, test, &problems);
+
+    (void)state;
+    assert_int_equal(problems.count, 0);
+    assert_int_equal(source.count, 4);
+    assert_string_equal(source.environments, "test");
+    assert_string_equal(source.migrations[0].environment, "base");
+    assert_string_equal(source.migrations[1].up.path, "m/test/2_b.up.sql");
+    assert_string_equal(source.migrations[1].down.path, "m/test/2_b.down.sql");
+    assert_string_equal(source.migrations[1].environment, "test");
+    assert_string_equal(source.migrations[2].environment, "base");
+    assert_int_equal(source.migrations[3].version, 10);
+}
+
+static void
+test_a_version_in_two_layers_is_a_problem(void **state)
+{
+    static const char *const base[4] = { "1_a.up.sql", "2_b.up.sql" };
+    static const char *const test[4] = { "01_z.up.sql", "2_b.down.sql" };
+    struct problems problems;
+
+    (void)state;
+    build_layers(base, test, &problems);
+    assert_int_equal(problems_count(&problems, PROBLEM_ERROR), 2);
+    assert_string_equal(problems.list[0].message,
+                        "version 1 has two up files: 'm/base/1_a.up.sql' and "
+                        "'m/test/01_z.up.sql'");
+    assert_string_equal(problems.list[1].message,
+                        "version 2 is in two layers: 'm/base/2_b.up.sql' and "
+                        "'m/test/2_b.down.sql'");
+}
+
+static void
+test_names_of_environments(void **state)
+{
+    static const char *const good[] = { "production",
+                                        "eu west",
+                                        "Test-2",
+                                        "base",
+                                        "pr\xC3\xBC"
+                                        "fung",
+                                        "a.b" };
+    static const char *const bad[] = { "",   ".",   "..",   ".git", "a/b",
+                                       "/a", "lib", "a\nb", "a,b" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        if (!layers_is_name(good[i]))
+            fail_msg("%s", good[i]);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        if (layers_is_name(bad[i]))
+            fail_msg("'%s'", bad[i]);
+    }
 }
 
 static void
@@ -206,6 +294,9 @@ main(void)
         cmocka_unit_test(test_names_that_are_none),
         cmocka_unit_test(test_order_is_numeric_and_downs_find_their_up),
         cmocka_unit_test(test_doubles_and_lonely_downs_are_problems),
+        cmocka_unit_test(test_layers_are_one_sequence),
+        cmocka_unit_test(test_a_version_in_two_layers_is_a_problem),
+        cmocka_unit_test(test_names_of_environments),
         cmocka_unit_test(test_fifty_thousand_files),
         cmocka_unit_test(test_directives_stand_in_the_head),
         cmocka_unit_test(test_wrong_directives_have_a_line),

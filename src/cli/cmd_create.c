@@ -116,7 +116,7 @@ create(struct invocation *inv, struct error *err)
     if (n.seq && n.timestamp)
         return error_set(err, ERROR_USAGE, "--seq does not go with --timestamp");
     if (!clean_name(inv->arguments[0], inv->arena, &name, err) ||
-        !source_open(inv->settings->dir, inv->arena, &source, &problems, err))
+        !source_open(inv->settings, inv->arena, &source, &problems, err))
         return false;
     n.source = &source;
     if (!next_version(&n, inv->arena, &version, err))

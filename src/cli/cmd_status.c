@@ -67,7 +67,7 @@ is_doubtful(const struct look *look)
             continue;
         if (problem->kind == PROBLEM_WRONG_FOLDER || problem->kind == PROBLEM_TABLE ||
             problem->kind == PROBLEM_TRACKER || problem->kind == PROBLEM_DUPLICATE ||
-            problem->kind == PROBLEM_MISNAMED)
+            problem->kind == PROBLEM_MISNAMED || problem->kind == PROBLEM_MISPLACED)
             return true;
     }
     return false;

@@ -100,7 +100,7 @@ validate_folder(struct validation *v, struct error *err)
     struct problems problems = { 0 };
     struct source source;
 
-    if (!source_open(v->inv->settings->dir, v->inv->arena, &source, &problems, err))
+    if (!source_open(v->inv->settings, v->inv->arena, &source, &problems, err))
         return false;
     complain_problems(v, &problems);
     for (size_t i = 0; i < source.count; i++) {

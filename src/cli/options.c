@@ -198,6 +198,20 @@ options_value(const struct options *options, const char *name)
     return value;
 }
 
+const char *
+options_list(const struct options *options, const char *name, struct arena *arena)
+{
+    const char *list = NULL;
+
+    for (size_t i = 0; i < options->count; i++) {
+        const char *text = options->values[i].text;
+
+        if (strcmp(options->values[i].name, name) == 0)
+            list = list != NULL ? arena_printf(arena, "%s,%s", list, text) : text;
+    }
+    return list;
+}
+
 static void
 print_option(FILE *out, const char *name, const char *value, const char *help)
 {

@@ -20,6 +20,10 @@ bool options_parse(int argc, char **argv, struct arena *arena, struct options *o
 /* The last value of an option ("" for a flag), or NULL. */
 const char *options_value(const struct options *options, const char *name);
 
+/* All values of an option, commas between, or NULL. */
+const char *options_list(const struct options *options, const char *name,
+                         struct arena *arena);
+
 /* `luamig help` and `luamig CMD --help`. */
 void options_print_overview(FILE *out);
 void options_print_help(FILE *out, const struct command *command);

@@ -10,6 +10,7 @@
 #include "base/words.h"
 #include "cli/dotenv.h"
 #include "cli/options.h"
+#include "cli/setting_names.h"
 #include "cli/vars.h"
 #include "pg/conninfo.h"
 #include "script/settings_file.h"
@@ -23,6 +24,10 @@ const struct setting_spec settings_specs[] = {
       "postgres://USER@HOST:PORT/DB, or keyword=value pairs" },
     { "dir", "dir", SETTING_PATH, "DIR", "migrations", AT(settings.dir),
       "the migrations folder (migrations)" },
+    { "base", "base", SETTING_NAME, "NAME", "base", AT(settings.base),
+      "the layer of the folder that is always on (base)" },
+    { "environments", "env", SETTING_ENVIRONMENTS, "NAME", NULL,
+      AT(settings.environments), "add this layer of the folder; may be repeated" },
     { "table", "table", SETTING_TABLE, "SCHEMA.NAME", "luamig.applied_migrations",
       AT(settings.table), "the applied set (luamig.applied_migrations)" },
     { "legacy_table", "legacy-table", SETTING_TEXT, "TABLE", NULL,
@@ -210,6 +215,10 @@ set_field(struct composing *c, const struct setting_spec *spec, const struct giv
     case SETTING_CHOICE: return set_choice(c, spec, given, field);
     case SETTING_BOOL:
         return parse_bool(given->text, field) || fail(c, given, "must be true or false");
+    case SETTING_NAME: return setting_name(given->text, given->where, field, c->err);
+    case SETTING_ENVIRONMENTS:
+        return setting_environments(given->text, given->where, c->arena,
+                                    &c->out->settings, c->err);
     case SETTING_TABLE:
         return settings_parse_table(given->text, c->arena, field, c->err) ||
                error_within(c->err, "%s", given->where);
@@ -280,7 +289,9 @@ look_in_environment(struct composing *c, const struct setting_spec *spec,
 static bool
 find_given(struct composing *c, const struct setting_spec *spec, struct given *given)
 {
-    const char *flag = options_value(c->options, spec->flag);
+    const char *flag = spec->kind == SETTING_ENVIRONMENTS
+                           ? options_list(c->options, spec->flag, c->arena)
+                           : options_value(c->options, spec->flag);
     const struct file_setting *setting;
 
     if (flag != NULL) {

@@ -18,7 +18,9 @@ enum setting_kind {
     SETTING_SIZE, /* bytes, "512MiB" */
     SETTING_CHOICE,
     SETTING_BOOL,
-    SETTING_TABLE /* schema.name */
+    SETTING_NAME,         /* of a folder in dir */
+    SETTING_ENVIRONMENTS, /* several such names; the flag may be repeated */
+    SETTING_TABLE         /* schema.name */
 };
 
 enum color_mode {

@@ -12,7 +12,7 @@ survey_files(struct migrator *m, struct survey *survey, struct error *err)
 {
     struct problems *problems = &survey->file_problems;
 
-    if (!source_open(m->settings->dir, m->arena, &survey->source, problems, err))
+    if (!source_open(m->settings, m->arena, &survey->source, problems, err))
         return false;
     for (size_t i = 0; m->settings->strict && i < problems->count; i++) {
         if (problems->list[i].level == PROBLEM_WARNING)

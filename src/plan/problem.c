@@ -35,6 +35,8 @@ problem_kind_word(enum problem_kind kind)
     switch (kind) {
     case PROBLEM_MISNAMED: return "misnamed";
     case PROBLEM_DUPLICATE: return "duplicate";
+    case PROBLEM_MISPLACED: return "misplaced";
+    case PROBLEM_ENVIRONMENT: return "environment";
     case PROBLEM_DOWN_WITHOUT_UP: return "down_without_up";
     case PROBLEM_FILE: return "file";
     case PROBLEM_RENAMED: return "renamed";

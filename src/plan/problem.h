@@ -12,6 +12,8 @@
 enum problem_kind {
     PROBLEM_MISNAMED,
     PROBLEM_DUPLICATE,
+    PROBLEM_MISPLACED,   /* a migration beside the layers */
+    PROBLEM_ENVIRONMENT, /* a selected folder that is missing */
     PROBLEM_DOWN_WITHOUT_UP,
     PROBLEM_FILE, /* a file that cannot be read, split or compiled */
     PROBLEM_RENAMED,

@@ -35,6 +35,9 @@ struct var {
 struct settings {
     const char *database; /* conninfo or URL; NULL: libpq's PGSERVICE, PGDATABASE... */
     const char *dir;
+    const char *base;                /* the layer of dir that is always on */
+    const char *const *environments; /* those to add; as given: not sorted, not unique */
+    size_t environment_count;
     struct table_name table;
     const char *legacy_table; /* as written; NULL: not set; "none" */
     enum lock_mode lock;

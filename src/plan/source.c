@@ -10,6 +10,7 @@
 struct found {
     struct filename name;
     const char *path;
+    const char *environment;
 };
 
 struct building {
@@ -30,7 +31,7 @@ add_problem(struct building *b, enum problem_kind kind, enum problem_level level
 }
 
 static void
-take_name(struct building *b, const char *name)
+take_name(struct building *b, const struct layer *layer, const char *name)
 {
     struct filename parsed;
     const char *path;
@@ -38,10 +39,12 @@ take_name(struct building *b, const char *name)
     filename_parse(name, b->arena, &parsed);
     if (parsed.class == FILENAME_IGNORED)
         return;
-    path = fs_join(b->arena, b->out->dir, name);
+    path = fs_join(b->arena, layer->folder, name);
     if (parsed.class == FILENAME_MIGRATION) {
         b->list = xgrow(b->list, b->count, &b->capacity, sizeof(*b->list));
-        b->list[b->count++] = (struct found){ .name = parsed, .path = path };
+        b->list[b->count++] = (struct found){ .name = parsed,
+                                              .path = path,
+                                              .environment = layer->environment };
         return;
     }
     add_problem(b, PROBLEM_MISNAMED,
@@ -79,8 +82,19 @@ add_up(struct building *b, const struct found *up)
         .version = up->name.version,
         .version_text = up->name.version_text,
         .name = up->name.name,
+        .environment = up->environment,
         .up = { .kind = up->name.kind, .path = up->path },
     };
+}
+
+static void
+report_two_layers(struct building *b, const struct migration *up,
+                  const struct found *down)
+{
+    add_problem(b, PROBLEM_DUPLICATE, PROBLEM_ERROR, down->path,
+                arena_printf(b->arena,
+                             "version %" PRId64 " is in two layers: '%s' and '%s'",
+                             up->version, up->up.path, down->path));
 }
 
 static void
@@ -95,6 +109,8 @@ add_down(struct building *b, const struct found *down)
                                  down->path));
         return;
     }
+    if (last->environment != down->environment)
+        report_two_layers(b, last, down);
     last->down = (struct migration_file){ .kind = down->name.kind, .path = down->path };
 }
 
@@ -119,31 +135,31 @@ merge(struct building *b)
 }
 
 void
-source_build(const char *dir, const struct fs_names *names, struct arena *arena,
-             struct source *out, struct problems *problems)
+source_build(const struct layers *layers, struct arena *arena, struct source *out,
+             struct problems *problems)
 {
     struct building b = { .arena = arena, .out = out, .problems = problems };
 
-    *out = (struct source){ .dir = dir };
-    for (size_t i = 0; i < names->count; i++)
-        take_name(&b, names->list[i]);
+    *out = (struct source){ .dir = layers->dir, .environments = layers->selection };
+    for (size_t i = 0; i < layers->count; i++) {
+        const struct layer *layer = &layers->list[i];
+
+        for (size_t n = 0; n < layer->names.count; n++)
+            take_name(&b, layer, layer->names.list[n]);
+    }
     merge(&b);
     free(b.list);
 }
 
 bool
-source_open(const char *dir, struct arena *arena, struct source *out,
+source_open(const struct settings *settings, struct arena *arena, struct source *out,
             struct problems *problems, struct error *err)
 {
-    struct fs_names names;
+    struct layers layers;
 
-    if (!fs_is_folder(dir)) {
-        error_set(err, ERROR_USAGE, "no folder '%s'", dir);
-        return error_hint(err, "Name it with --dir, or make one: luamig init.");
-    }
-    if (!fs_list(dir, arena, &names, err))
+    if (!layers_open(settings, arena, &layers, problems, err))
         return false;
-    source_build(dir, &names, arena, out, problems);
+    source_build(&layers, arena, out, problems);
     return true;
 }
 

@@ -1,8 +1,8 @@
 /*
  * source.h - the migrations that a folder holds
  *
- * A source is a list of names and a read function: a folder now, an archive or an
- * environment's layers later. Nothing here opens a connection, and no contents are read.
+ * A source is a list of names and a read function: a folder or its layers now, an archive
+ * later. Nothing here opens a connection, and no contents are read.
  */
 #ifndef LUAMIG_PLAN_SOURCE_H
 #define LUAMIG_PLAN_SOURCE_H
@@ -13,7 +13,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "base/fs.h"
+#include "plan/layers.h"
 #include "plan/problem.h"
 
 enum file_kind {
@@ -32,26 +32,28 @@ struct migration {
     int64_t version;
     const char *version_text; /* as in the file's name: "0042" */
     const char *name;         /* the up file's title */
+    const char *environment;  /* its layer: "base", "production"; NULL: a flat folder */
     struct migration_file up, down;
 };
 
 /* Ascending by version; one element per version that has an up file. */
 struct source {
     const char *dir;
+    const char *environments; /* the layers' selection; NULL: a flat folder */
     struct migration *migrations;
     size_t count;
 };
 
 /*
- * Turns the names of a folder into migrations. Misnamed files, versions beyond 64 bits and
- * versions that occur twice are errors, downs without an up and suspicious names
- * warnings; all go to problems. names need no order.
+ * Turns the names of all layers into one sequence of migrations. Misnamed files, versions
+ * beyond 64 bits and versions that occur twice are errors, in two layers too; downs without
+ * an up and suspicious names are warnings; all go to problems. Names need no order.
  */
-void source_build(const char *dir, const struct fs_names *names, struct arena *arena,
-                  struct source *out, struct problems *problems);
+void source_build(const struct layers *layers, struct arena *arena, struct source *out,
+                  struct problems *problems);
 
-/* The same for a folder on disk. ERROR_USAGE if dir is absent or cannot be listed. */
-bool source_open(const char *dir, struct arena *arena, struct source *out,
+/* The same for the folder and environments of the settings. ERROR_USAGE as layers_open(). */
+bool source_open(const struct settings *settings, struct arena *arena, struct source *out,
                  struct problems *problems, struct error *err);
 
 /* The migration with that version, or NULL. */

@@ -35,6 +35,35 @@ keep(struct reading *r, struct file_setting setting)
         out->list[out->count++] = setting;
 }
 
+/* The list of texts on top of the stack as one text; "": it has no element. */
+static const char *
+join_list(lua_State *L, const char *name, struct arena *arena)
+{
+    lua_Unsigned count = lua_rawlen(L, -1), seen = 0;
+    const char *text = "";
+
+    for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1))
+        seen++;
+    for (lua_Unsigned i = 1; i <= count; i++) {
+        if (lua_rawgeti(L, -1, (lua_Integer)i) != LUA_TSTRING || lua_rawlen(L, -1) == 0)
+            luaL_error(L, "setting '%s' must be a list of strings", name);
+        text = arena_printf(arena, "%s%s%s", text, i > 1 ? "," : "", lua_tostring(L, -1));
+        lua_pop(L, 1);
+    }
+    if (seen != count)
+        luaL_error(L, "setting '%s' must be a list of strings", name);
+    return text;
+}
+
+static void
+keep_list(lua_State *L, struct reading *r, const char *name)
+{
+    const char *text = join_list(L, name, r->arena);
+
+    if (text[0] != '\0')
+        keep(r, (struct file_setting){ name, text, false });
+}
+
 static void take_pairs(lua_State *L, struct reading *r, int table);
 
 /* The value on top, whose name is below it. */
@@ -47,6 +76,8 @@ take_value(lua_State *L, struct reading *r, const char *name)
         r->in_vars = true;
         take_pairs(L, r, lua_gettop(L));
         r->in_vars = false;
+    } else if (type == LUA_TTABLE && !r->in_vars && strcmp(name, "environments") == 0) {
+        keep_list(L, r, name);
     } else if (type == LUA_TBOOLEAN) {
         keep(r, (struct file_setting){ name, lua_toboolean(L, -1) ? "true" : "false",
                                        true });

@@ -14,7 +14,8 @@
 
 struct file_setting {
     const char *name;
-    const char *value; /* as text; "true" and "false" for booleans */
+    const char *value; /* as text; "true" and "false" for booleans; a list's elements with
+                          commas between */
     bool is_boolean;
 };
 
@@ -25,7 +26,10 @@ struct settings_file {
     size_t var_count;
 };
 
-/* ERROR_USAGE with file and line. Values that are no text, number or boolean are too. */
+/*
+ * ERROR_USAGE with file and line. Values that are no text, number or boolean are too, but
+ * for environments, which may be a list of texts; an empty list counts as not set.
+ */
 bool settings_file_read(const char *path, struct arena *arena, struct settings_file *out,
                         struct error *err);
 
