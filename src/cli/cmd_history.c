@@ -32,6 +32,7 @@ add_attempt(struct table *table, const struct attempt *a)
                      or_empty(a->name)),
         arena_printf(table->arena, "%s%s%s", or_empty(a->who), host ? "@" : "",
                      or_empty(a->host)),
+        a->environments,
     };
 
     table_add(table, cells);
@@ -55,7 +56,7 @@ static void
 print_attempts(struct arena *arena, const struct attempt *attempts, size_t count,
                FILE *out)
 {
-    struct table table = table_new(arena, 6);
+    struct table table = table_new(arena, 7);
 
     for (size_t i = 0; i < count; i++)
         add_attempt(&table, &attempts[i]);

@@ -26,6 +26,7 @@ add_entry(struct table *table, const struct plan_entry *entry)
                   : arena_printf(table->arena, "%" PRId64, entry->version),
         plan_state_word(entry->state),
         a != NULL ? a->applied_at : NULL,
+        m != NULL ? m->environment : NULL,
         m != NULL ? m->name : a->name,
     };
 
@@ -45,7 +46,7 @@ print_sum(const struct plan *plan, FILE *out)
 static void
 print_status(const struct look *look, struct arena *arena, FILE *out)
 {
-    struct table table = table_new(arena, 4);
+    struct table table = table_new(arena, 5);
 
     show_standby(look);
     if (look->taken_over != NULL)
@@ -154,7 +155,8 @@ const struct command cmd_status = {
     .summary = "every version and its state",
     .help =
         "States: applied, pending, late (pending, below the highest applied), partial\n"
-        "(half done), renamed, drift (edited after it was applied), orphan (no file).",
+        "(half done), renamed, drift (edited after it was applied), orphan (no file). In a\n"
+        "layered folder with each one's environment.",
     .options = options,
     .exec = exec,
 };

@@ -192,7 +192,7 @@ entry_object(const struct plan_entry *entry, const char *mode)
     set_text(object, "applied_at", a != NULL ? a->applied_at : NULL);
     set_text(object, "checksum", a != NULL ? a->checksum : NULL);
     set_text(object, "file", m != NULL ? m->up.path : NULL);
-    set_text(object, "environment", NULL);
+    set_text(object, "environment", m != NULL ? m->environment : NULL);
     set_text(object, "mode", mode);
     return object;
 }
@@ -261,6 +261,21 @@ json_verify(const struct look *look)
     return document;
 }
 
+/* The names with commas between as an array; NULL is null. */
+static struct json_object *
+names_array(const char *names)
+{
+    struct json_object *array = names != NULL ? json_object_new_array() : NULL;
+
+    while (names != NULL && *names != '\0') {
+        size_t len = strcspn(names, ",");
+
+        json_object_array_add(array, json_text_sized(names, len));
+        names += len + (names[len] == ',');
+    }
+    return array;
+}
+
 static struct json_object *
 attempt_object(const struct attempt *a)
 {
@@ -284,6 +299,7 @@ attempt_object(const struct attempt *a)
 
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
         set_text(object, fields[i].key, fields[i].text);
+    json_object_object_add(object, "environments", names_array(a->environments));
     set_digits(object, "version", a->version);
     set_digits(object, "statement", a->statement);
     return object;

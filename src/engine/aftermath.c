@@ -87,6 +87,7 @@ aftermath_record(struct migrator *m, const struct content *content, size_t state
         .action = aftermath_direction(content),
         .version = content->migration->version,
         .name = content->migration->name,
+        .environments = m->environments,
         .outcome = "failed",
         .sqlstate = err->sqlstate[0] != '\0' ? err->sqlstate : NULL,
         .message = err->message,

@@ -36,6 +36,7 @@ frame_add_history(const struct frame *frame)
         .action = aftermath_direction(content),
         .version = content->migration->version,
         .name = content->migration->name,
+        .environments = frame->m->environments,
         .outcome = "done",
         .checksum = content->checksum,
         .down_kind = content->down ? NULL : kinds[content->migration->down.kind],

@@ -31,6 +31,7 @@ struct migrator {
     struct server server;
     struct log notices;
     struct applied_table table; /* as it was found */
+    const char *environments;   /* that are selected, as the history keeps them */
     const char *label;          /* "app@db1"; "" before a connection stood */
     bool locked;
     bool dry_run;        /* what runs is rolled back */

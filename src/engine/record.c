@@ -214,6 +214,7 @@ write_change(struct recording *r, const struct record_change *change)
                                    .action = action_word(r->request->kind),
                                    .version = change->version,
                                    .name = name,
+                                   .environments = r->m.environments,
                                    .outcome = "done",
                                    .message = r->request->kind == RECORD_PENDING
                                                   ? "marked pending"

@@ -117,6 +117,7 @@ plan_under_lock(struct run *run)
         return false;
     run->summary->pending = survey->plan.pending;
     return tell_and_check(run) &&
+           (survey->plan.step_count == 0 || survey_tell_environments(m, run->err)) &&
            preflight(m, survey->contents, survey->plan.step_count, run->err);
 }
 

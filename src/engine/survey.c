@@ -14,6 +14,7 @@ survey_files(struct migrator *m, struct survey *survey, struct error *err)
 
     if (!source_open(m->settings, m->arena, &survey->source, problems, err))
         return false;
+    m->environments = survey->source.environments;
     for (size_t i = 0; m->settings->strict && i < problems->count; i++) {
         if (problems->list[i].level == PROBLEM_WARNING)
             problems->list[i].level = PROBLEM_ERROR;
@@ -210,6 +211,28 @@ survey_tell(struct migrator *m, const struct survey *survey)
             migrator_notify(m,
                             (struct event){ .kind = EVENT_PROBLEM, .problem = problem });
     }
+}
+
+bool
+survey_tell_environments(struct migrator *m, struct error *err)
+{
+    const char *now = m->environments != NULL ? m->environments : "", *then;
+
+    if (!m->table.has_history)
+        return true;
+    if (!history_environments(&m->server.work, migrator_table(m, "_history"), m->arena,
+                              &then, err))
+        return false;
+    if (then == NULL || strcmp(then, now) == 0)
+        return true;
+    migrator_notify(m, (struct event){
+                           .kind = EVENT_NOTICE,
+                           .level = PROBLEM_NOTE,
+                           .text = arena_printf(m->arena,
+                                                "environments changed: were %s, are %s",
+                                                then[0] != '\0' ? then : "none",
+                                                now[0] != '\0' ? now : "none") });
+    return true;
 }
 
 bool

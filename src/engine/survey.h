@@ -22,7 +22,7 @@ struct survey {
     bool *drifted;                 /* per set row; NULL: contents were not read */
 };
 
-/* Lists the folder. Its problems fail nothing yet. */
+/* Lists the folder, or its selected layers. Its problems fail nothing yet. */
 bool survey_files(struct migrator *m, struct survey *survey, struct error *err);
 
 /* Reads the rows, and the half-done versions, as m->table says. */
@@ -52,6 +52,9 @@ void survey_contents(struct migrator *m, struct survey *survey);
 
 /* Tells the observer every problem. */
 void survey_tell(struct migrator *m, const struct survey *survey);
+
+/* Says when the environments are not those of the newest successful up. */
+bool survey_tell_environments(struct migrator *m, struct error *err);
 
 /* false if there is a problem of level error; *err then sums them up. */
 bool survey_check(const struct survey *survey, struct error *err);

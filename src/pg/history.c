@@ -60,6 +60,28 @@ add_column(struct strbuf *names, struct strbuf *values, const struct column *col
     strbuf_printf(values, "$%d%s, ", *count, column->type);
 }
 
+/* The array of names with commas between: {"a","b c"}; NULL stays NULL. */
+static const char *
+array_of(const char *names, struct arena *arena)
+{
+    struct strbuf array = { 0 };
+    const char *text;
+
+    if (names == NULL)
+        return NULL;
+    strbuf_puts(&array, names[0] != '\0' ? "{\"" : "{");
+    for (const char *p = names; *p != '\0'; p++) {
+        if (*p == ',')
+            strbuf_puts(&array, "\",\"");
+        else
+            strbuf_printf(&array, "%s%c", *p == '"' || *p == '\\' ? "\\" : "", *p);
+    }
+    strbuf_puts(&array, names[0] != '\0' ? "\"}" : "}");
+    text = arena_strdup(arena, array.text);
+    strbuf_release(&array);
+    return text;
+}
+
 /* A success began with its transaction, a failure so many ms ago. */
 static const char *
 started(const struct history_entry *entry, struct arena *arena)
@@ -84,6 +106,7 @@ history_insert(const struct history_entry *entry, struct arena *arena, const cha
         { "name", entry->name, "" },
         { "host", host_name(arena), "" },
         { "luamig", LUAMIG_VERSION, "" },
+        { "environments", array_of(entry->environments, arena), "::pg_catalog.text[]" },
         { "outcome", entry->outcome, "" },
         { "sqlstate", entry->sqlstate, "" },
         { "message", entry->message, "" },
@@ -136,9 +159,9 @@ text_at(const PGresult *res, int row, int column, struct arena *arena)
 static struct attempt
 read_attempt(const PGresult *res, int row, struct arena *arena)
 {
-    const char *text[14];
+    const char *text[15];
 
-    for (int i = 0; i < 14; i++)
+    for (int i = 0; i < 15; i++)
         text[i] = text_at(res, row, i, arena);
     return (struct attempt){
         .run = text[0],
@@ -155,6 +178,7 @@ read_attempt(const PGresult *res, int row, struct arena *arena)
         .message = text[11],
         .statement = text[12],
         .checksum = text[13],
+        .environments = text[14],
     };
 }
 
@@ -170,7 +194,8 @@ history_read(struct session *session, const char *ident, size_t limit,
                      "),"
                      " pg_catalog.to_char(finished_at AT TIME ZONE 'UTC', " TIME_FORMAT
                      "),"
-                     " outcome, sqlstate, message, statement, checksum"
+                     " outcome, sqlstate, message, statement, checksum,"
+                     " pg_catalog.array_to_string(environments, ',')"
                      " FROM %s ORDER BY id DESC%s",
                      ident, bound);
     PGresult *res;
@@ -203,6 +228,27 @@ history_down(struct session *session, const char *ident, int64_t version,
         *kind = arena_strdup(arena, exec_value(res, 0, 0));
         *text = arena_strdup(arena, exec_value(res, 0, 1));
     }
+    PQclear(res);
+    return true;
+}
+
+bool
+history_environments(struct session *session, const char *ident, struct arena *arena,
+                     const char **text, struct error *err)
+{
+    const char *sql =
+        arena_printf(arena,
+                     "SELECT coalesce(pg_catalog.array_to_string(environments, ','), '')"
+                     " FROM %s WHERE action = 'up' AND outcome = 'done'"
+                     " ORDER BY id DESC LIMIT 1",
+                     ident);
+    PGresult *res;
+
+    *text = NULL;
+    if (!exec_query(session, sql, NULL, &res, err))
+        return false;
+    if (PQntuples(res) > 0)
+        *text = arena_strdup(arena, exec_value(res, 0, 0));
     PQclear(res);
     return true;
 }

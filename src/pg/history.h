@@ -19,19 +19,20 @@ struct history_entry {
     const char *action; /* up, down, repeat, take-over, baseline, mark, repair */
     int64_t version;
     const char *name;
-    const char *outcome;   /* done, failed */
-    const char *sqlstate;  /* NULL where nothing failed */
-    const char *message;   /* NULL where nothing failed */
-    size_t statement;      /* that was reached; 0: none */
-    const char *checksum;  /* NULL: not known */
-    const char *down_kind; /* sql, lua; NULL: no down */
+    const char *environments; /* "production,test"; "": base alone; NULL: a flat folder */
+    const char *outcome;      /* done, failed */
+    const char *sqlstate;     /* NULL where nothing failed */
+    const char *message;      /* NULL where nothing failed */
+    size_t statement;         /* that was reached; 0: none */
+    const char *checksum;     /* NULL: not known */
+    const char *down_kind;    /* sql, lua; NULL: no down */
     const char *down_text;
     int64_t elapsed; /* ms since it started; 0: since the transaction's now() */
 };
 
 /* An attempt as it is shown. Texts are NULL where nothing was recorded. */
 struct attempt {
-    const char *run, *action, *version, *name, *who, *host, *luamig;
+    const char *run, *action, *version, *name, *who, *host, *luamig, *environments;
     const char *started, *finished, *outcome, *sqlstate, *message, *statement, *checksum;
 };
 
@@ -54,6 +55,13 @@ bool history_read(struct session *session, const char *ident, size_t limit,
 bool history_down(struct session *session, const char *ident, int64_t version,
                   struct arena *arena, const char **kind, const char **text,
                   struct error *err);
+
+/*
+ * The environments that the newest successful up selected, as text: "" where there were
+ * none; NULL where nothing was applied yet.
+ */
+bool history_environments(struct session *session, const char *ident, struct arena *arena,
+                          const char **text, struct error *err);
 
 /* The newest take-over: the tracker's name (NULL: there was none) and version. */
 bool history_last_takeover(struct session *session, const char *ident,

@@ -236,6 +236,7 @@ takeover_note(struct session *session, const struct takeover_input *in,
                                    .action = "take-over",
                                    .version = takeover->version,
                                    .name = takeover->tracker,
+                                   .environments = in->source->environments,
                                    .outcome = "done" };
 
     return history_write(session, in->history, &entry, err);
