@@ -91,9 +91,8 @@ static bool
 make(struct invocation *inv, const char *stem, bool down, struct error *err)
 {
     bool lua = invocation_has(inv, "lua");
-    const char *file = arena_printf(inv->arena, "%s.%s.%s", stem, down ? "down" : "up",
+    const char *path = arena_printf(inv->arena, "%s.%s.%s", stem, down ? "down" : "up",
                                     lua ? "lua" : "sql");
-    const char *path = fs_join(inv->arena, inv->settings->dir, file);
     const char *text = down ? "-- Undo what the up file does.\n" : "";
 
     if (!fs_create(path, text, err))
@@ -102,13 +101,48 @@ make(struct invocation *inv, const char *stem, bool down, struct error *err)
     return true;
 }
 
+/* The layer that the files go into: base, or what --env names; settings select others. */
+static bool
+choose_layer(struct invocation *inv, const char **folder, struct error *err)
+{
+    const struct settings *s = inv->settings;
+    bool named = invocation_has(inv, "env");
+
+    if (named && s->environment_count > 1)
+        return error_set(err, ERROR_USAGE, "create takes one --env");
+    *folder = fs_join(inv->arena, s->dir, named ? s->environments[0] : s->base);
+    if (fs_is_folder(*folder))
+        return true;
+    error_set(err, ERROR_USAGE, "no folder '%s'", *folder);
+    return error_hint(err, "To begin a new environment: mkdir %s", *folder);
+}
+
+/* Numbers are unique in the whole folder, so all its layers are read. */
+static bool
+read_folder(struct invocation *inv, struct source *out, const char **folder,
+            struct error *err)
+{
+    struct settings all = *inv->settings;
+    struct problems problems = { 0 };
+    struct fs_names names;
+
+    *folder = all.dir;
+    if (layers_are_there(&all, inv->arena)) {
+        if (!choose_layer(inv, folder, err) ||
+            !layers_environments(&all, inv->arena, &names, err))
+            return false;
+        all.environments = names.list;
+        all.environment_count = names.count;
+    }
+    return source_open(&all, inv->arena, out, &problems, err);
+}
+
 static bool
 create(struct invocation *inv, struct error *err)
 {
     struct numbering n = { .seq = invocation_has(inv, "seq"),
                            .timestamp = invocation_has(inv, "timestamp") };
-    struct problems problems = { 0 };
-    const char *version = NULL, *name = NULL, *stem;
+    const char *version = NULL, *name = NULL, *folder = NULL, *stem;
     struct source source;
 
     if (inv->argument_count != 1)
@@ -116,12 +150,12 @@ create(struct invocation *inv, struct error *err)
     if (n.seq && n.timestamp)
         return error_set(err, ERROR_USAGE, "--seq does not go with --timestamp");
     if (!clean_name(inv->arguments[0], inv->arena, &name, err) ||
-        !source_open(inv->settings, inv->arena, &source, &problems, err))
+        !read_folder(inv, &source, &folder, err))
         return false;
     n.source = &source;
     if (!next_version(&n, inv->arena, &version, err))
         return false;
-    stem = arena_printf(inv->arena, "%s_%s", version, name);
+    stem = fs_join(inv->arena, folder, arena_printf(inv->arena, "%s_%s", version, name));
     return make(inv, stem, false, err) && make(inv, stem, true, err);
 }
 
@@ -137,11 +171,12 @@ exec(struct invocation *inv)
 
 const struct command cmd_create = {
     .name = "create",
-    .args = "NAME [--lua] [--seq|--timestamp]",
+    .args = "NAME [--lua] [--env E] [--seq|--timestamp]",
     .summary = "make an up and a down file",
     .help =
         "Continues the folder's numbering: the time where the highest version is one,\n"
-        "else the highest plus one. Never overwrites a file.",
+        "else the highest plus one. Never overwrites a file. In a layered folder the files\n"
+        "go into base, or with --env into that environment; numbers are unique in all.",
     .options = options,
     .arguments = 1,
     .exec = exec,
