@@ -8,23 +8,24 @@ fi
 luamig=$(cd "$(dirname "$1")" && pwd)/luamig
 dir=$(mktemp -d "${TMPDIR:-/tmp}/luamig-demo.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
-cp -r "$here/../migrations-example/base" "$dir/migrations"
+cp -r "$here/../migrations-example" "$dir"
 DATABASE_URL=$LUAMIG_TEST_URL
 export DATABASE_URL
 
 show() {
+    set -- "$@" --dir migrations-example --env test
     echo
     echo "\$ luamig $*"
     (cd "$dir" && "$luamig" "$@")
 }
 
 # 0004 is merged late: the first deploy does not have it yet.
-mv "$dir"/migrations/0004_* "$dir"
+mv "$dir"/migrations-example/base/0004_* "$dir"
 show plan
 show up
 echo
 echo "# 0004 is merged, below the highest applied"
-mv "$dir"/0004_* "$dir/migrations"
+mv "$dir"/0004_* "$dir/migrations-example/base"
 show status
 show up
 show up

@@ -167,14 +167,19 @@ end)
 describe("migrations-example", function()
     after_each(support.cleanup)
 
-    it("goes up, all the way down, and up again", function()
-        local s = support.scratch()
-        local dir = os.getenv("PWD") .. "/migrations-example/base"
-        s:expect(0, "up", "--dir", dir)
-        s:expect(0, "verify", "--dir", dir)
-        s:expect(0, "down", "--all", "--yes", "--dir", dir)
-        assert.equal("0", s:sql("SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"))
-        s:expect(0, "up", "--dir", dir)
-        s:expect(0, "verify", "--dir", dir)
-    end)
+    for _, environment in ipairs { "base", "production", "test" } do
+        it("goes up, all the way down, and up again with --env " .. environment, function()
+            local s = support.scratch()
+            local dir = os.getenv("PWD") .. "/migrations-example"
+            local function expect(...)
+                s:expect(0, "--dir", dir, "--env", environment, ...)
+            end
+            expect("up")
+            expect("verify")
+            expect("down", "--all", "--yes")
+            assert.equal("0", s:sql("SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"))
+            expect("up")
+            expect("verify")
+        end)
+    end
 end)
