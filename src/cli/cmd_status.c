@@ -155,8 +155,8 @@ const struct command cmd_status = {
     .summary = "every version and its state",
     .help =
         "States: applied, pending, late (pending, below the highest applied), partial\n"
-        "(half done), renamed, drift (edited after it was applied), orphan (no file). In a\n"
-        "layered folder with each one's environment.",
+        "(half done), renamed, drift (edited after it was applied), orphan (no file).\n"
+        "In a layered folder each file's environment is named.",
     .options = options,
     .exec = exec,
 };

@@ -27,7 +27,7 @@ const struct setting_spec settings_specs[] = {
     { "base", "base", SETTING_NAME, "NAME", "base", AT(settings.base),
       "the layer of the folder that is always on (base)" },
     { "environments", "env", SETTING_ENVIRONMENTS, "NAME", NULL,
-      AT(settings.environments), "add this layer of the folder; may be repeated" },
+      AT(settings.environments), "add this layer; repeatable (LUAMIG_ENVIRONMENTS=a,b)" },
     { "table", "table", SETTING_TABLE, "SCHEMA.NAME", "luamig.applied_migrations",
       AT(settings.table), "the applied set (luamig.applied_migrations)" },
     { "legacy_table", "legacy-table", SETTING_TEXT, "TABLE", NULL,
