@@ -12,6 +12,7 @@ static struct migration users = { .version = 1,
 static struct migration phones = { .version = 2,
                                    .version_text = "0002",
                                    .name = "phones",
+                                   .environment = "test",
                                    .up = { FILE_LUA, "m/0002_phones.up.lua" } };
 static struct applied rows[] = {
     { 1, "users", "2026-05-20T10:38:00Z", "ab12", 0 },
@@ -76,7 +77,7 @@ status_names_the_database_and_every_version(void **state)
         "\"environment\":null,\"mode\":null},"
         "{\"version\":2,\"version_text\":\"0002\",\"name\":\"phones\","
         "\"state\":\"late\",\"applied_at\":null,\"checksum\":null,"
-        "\"file\":\"m/0002_phones.up.lua\",\"environment\":null,\"mode\":\"script\"},"
+        "\"file\":\"m/0002_phones.up.lua\",\"environment\":\"test\",\"mode\":\"script\"},"
         "{\"version\":9,\"version_text\":\"9\",\"name\":\"gone\",\"state\":\"orphan\","
         "\"applied_at\":\"2026-05-20T10:38:01Z\",\"checksum\":null,\"file\":null,"
         "\"environment\":null,\"mode\":null}],"
@@ -102,7 +103,7 @@ a_plan_lists_its_steps_with_modes(void **state)
                     "{\"steps\":[{\"version\":2,\"version_text\":\"0002\","
                     "\"name\":\"phones\",\"state\":\"late\",\"applied_at\":null,"
                     "\"checksum\":null,\"file\":\"m/0002_phones.up.lua\","
-                    "\"environment\":null,\"mode\":\"statements\",\"statements\":3,"
+                    "\"environment\":\"test\",\"mode\":\"statements\",\"statements\":3,"
                     "\"notice\":\"why\"}],\"problems\":[]}");
 }
 
@@ -137,6 +138,7 @@ history_has_numbers_where_they_are_numbers(void **state)
                                .name = "x",
                                .who = "me",
                                .luamig = "1",
+                               .environments = "production,test",
                                .started = "a",
                                .finished = "b",
                                .outcome = "failed",
@@ -151,6 +153,7 @@ history_has_numbers_where_they_are_numbers(void **state)
                     "\"host\":null,\"luamig\":\"1\",\"started_at\":\"a\","
                     "\"finished_at\":\"b\",\"outcome\":\"failed\","
                     "\"sqlstate\":\"22012\",\"message\":\"division by zero\","
+                    "\"environments\":[\"production\",\"test\"],"
                     "\"statement\":2,\"checksum\":null}]}");
 }
 
