@@ -194,6 +194,12 @@ describe("environments", function()
         assert.matches("environments in luamig.lua: '../x'", s:expect(2, "plan").err, 1, true)
     end)
 
+    it("are known to a script", function()
+        s:file("migrations/test/5_l.up.lua", "log.info('in %s', table.concat(migration.environments, '+'))")
+        local r = s:expect(0, "up", "--env", "test", "--env", "stage")
+        assert.matches("in stage+test", r.err, 1, true)
+    end)
+
     it("--base renames base", function()
         os.execute(("mv %s/migrations/base %s/migrations/common"):format(s.dir, s.dir))
         s:expect(0, "up", "--base", "common", "--env", "test")

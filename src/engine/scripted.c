@@ -10,6 +10,7 @@ scripted_run(struct migrator *m, const struct content *content, const struct hos
                              .text = content->script.bytes,
                              .size = content->script.size,
                              .folder = m->settings->dir,
+                             .environments = m->environments,
                              .version = content->migration->version,
                              .name = content->migration->name,
                              .direction = aftermath_direction(content),

@@ -82,6 +82,22 @@ set_text(lua_State *L, const char *name, const char *text)
     lua_setfield(L, -2, name);
 }
 
+/* The names with commas between as a list. */
+static void
+push_names(lua_State *L, const char *names)
+{
+    lua_Integer count = 0;
+
+    lua_newtable(L);
+    while (names != NULL && *names != '\0') {
+        size_t len = strcspn(names, ",");
+
+        lua_pushlstring(L, names, len);
+        lua_rawseti(L, -2, ++count);
+        names += len + (names[len] == ',');
+    }
+}
+
 /* The script global `migration`. */
 static void
 push_migration(lua_State *L, const struct script *script)
@@ -97,7 +113,7 @@ push_migration(lua_State *L, const struct script *script)
     lua_setfield(L, -2, "attempt");
     lua_pushboolean(L, script->dry_run);
     lua_setfield(L, -2, "dry_run");
-    lua_newtable(L);
+    push_names(L, script->environments);
     lua_setfield(L, -2, "environments");
 }
 

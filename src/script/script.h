@@ -16,7 +16,8 @@ struct script {
     const char *path; /* as messages show it */
     const char *text;
     size_t size;
-    const char *folder; /* that files.* may read below */
+    const char *folder;       /* that files.* may read below */
+    const char *environments; /* "production,test"; NULL: none */
     int64_t version;
     const char *name, *direction; /* "up", "down" */
     size_t attempt;               /* 1, 2, ... */
