@@ -19,14 +19,21 @@ show() {
     (cd "$dir" && "$luamig" "$@")
 }
 
-# 0004 is merged late: the first deploy does not have it yet.
-mv "$dir"/migrations-example/base/0004_* "$dir"
+# The first deploy has neither 0004, which is merged late, nor what the next release brings.
+later=$dir/later
+mkdir "$later" "$later/base" "$later/test"
+(
+    cd "$dir/migrations-example"
+    mv base/0004_* base/0009_* base/001* "$later/base"
+    mv test/001* "$later/test"
+)
 show plan
 show up
 echo
-echo "# 0004 is merged, below the highest applied"
-mv "$dir"/0004_* "$dir/migrations-example/base"
+echo "# The next release: 0004, below the highest applied, and Lua for what SQL cannot say"
+cp -r "$later"/* "$dir/migrations-example"
 show status
+show dry-run
 show up
 show up
 show verify

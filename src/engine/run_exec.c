@@ -56,10 +56,12 @@ read_step(struct run *run, const struct migration *migration)
 static bool
 read_folder(struct run *run, const char *path)
 {
+    struct settings settings = *run->m.settings;
     struct problems problems = { 0 };
     struct source source;
 
-    if (!source_open(path, run->m.arena, &source, &problems, run->err))
+    settings.dir = path;
+    if (!source_open(&settings, run->m.arena, &source, &problems, run->err))
         return false;
     if (problems_count(&problems, PROBLEM_ERROR) > 0)
         return problems_error(&problems, run->err);

@@ -1,6 +1,19 @@
 #include "engine/scripted.h"
 
+#include <string.h>
+
 #include "engine/aftermath.h"
+
+/* Where the script lies; one that came from the history has the folder of all. */
+static const char *
+folder_of(struct migrator *m, const struct content *content)
+{
+    const char *slash = strrchr(content->path, '/');
+
+    if (slash == NULL)
+        return content->unrecorded ? "." : m->settings->dir;
+    return arena_strndup(m->arena, content->path, (size_t)(slash - content->path));
+}
 
 enum script_end
 scripted_run(struct migrator *m, const struct content *content, const struct host *host,
@@ -9,7 +22,7 @@ scripted_run(struct migrator *m, const struct content *content, const struct hos
     struct script script = { .path = content->path,
                              .text = content->script.bytes,
                              .size = content->script.size,
-                             .folder = m->settings->dir,
+                             .folder = folder_of(m, content),
                              .environments = m->environments,
                              .version = content->migration->version,
                              .name = content->migration->name,

@@ -62,7 +62,7 @@ close_cursor(struct cursor *c)
     unlink_cursor(c);
     snprintf(sql, sizeof(sql), "CLOSE luamig_c%lu", c->born);
     if (c->db->host != NULL && c->db->in_transaction && !c->db->failed)
-        db_command(c->db, sql, &ignored);
+        execute_own(c->db, sql, &ignored);
 }
 
 static int
@@ -107,13 +107,13 @@ fetch(lua_State *L, struct cursor *c)
     char sql[64];
     int len =
         snprintf(sql, sizeof(sql), "FETCH FORWARD %d FROM luamig_c%lu", c->size, c->born);
-    struct db_call call = {
+    struct call call = {
         .db = c->db, .method = "rows", .sql = sql, .length = (size_t)len
     };
     struct error err = { 0 };
 
     drop_rows(c);
-    if (!db_execute(&call, &c->res, &err)) {
+    if (!execute_call(&call, &c->res, &err)) {
         err.sql = (struct error_place){ 0 };
         raise_error(L, &err);
     }
@@ -168,7 +168,7 @@ push_cursor(lua_State *L, struct db *db)
 }
 
 static void
-declare(lua_State *L, struct db_call *call, struct cursor *c)
+declare(lua_State *L, struct call *call, struct cursor *c)
 {
     PGresult **res = db_push_result(L);
     struct error err = { 0 };
@@ -177,7 +177,7 @@ declare(lua_State *L, struct db_call *call, struct cursor *c)
     snprintf(prefix, sizeof(prefix), "DECLARE luamig_c%lu NO SCROLL CURSOR FOR ",
              c->born);
     call->prefix = prefix;
-    if (!db_execute(call, res, &err)) {
+    if (!execute_call(call, res, &err)) {
         if (strcmp(err.sqlstate, "42601") == 0 && err.hint[0] == '\0')
             error_hint(&err, "db:rows takes SELECT and VALUES.");
         raise_error(L, &err);
@@ -193,7 +193,7 @@ declare(lua_State *L, struct db_call *call, struct cursor *c)
 int
 rows_open(lua_State *L)
 {
-    struct db_call call = db_read_call(L, "rows");
+    struct call call = db_read_call(L, "rows");
     struct cursor *c;
     int at;
 

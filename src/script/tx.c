@@ -23,7 +23,7 @@ savepoint(struct db *db, const char *verb, struct error *err)
     char sql[64];
 
     snprintf(sql, sizeof(sql), "%s luamig_%d", verb, db->savepoints);
-    return db_command(db, sql, err);
+    return execute_own(db, sql, err);
 }
 
 static bool
