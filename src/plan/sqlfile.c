@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 struct reading {
     struct sql_file *file;
     struct arena *arena;
@@ -10,40 +12,18 @@ struct reading {
     bool asked; /* no-transaction */
 };
 
-/* The length of the UTF-8 character at bytes; 0: it is none. */
-static size_t
-utf8_length(const unsigned char *bytes, size_t left)
-{
-    size_t len = bytes[0] < 0x80 ? 1 : bytes[0] < 0xE0 ? 2 : bytes[0] < 0xF0 ? 3 : 4;
-    unsigned long code = bytes[0] & (0xFFu >> (len + (len > 1)));
-    static const unsigned long least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-
-    if (bytes[0] == 0 || (bytes[0] >= 0x80 && bytes[0] < 0xC2) || bytes[0] > 0xF4 ||
-        len > left)
-        return 0;
-    for (size_t i = 1; i < len; i++) {
-        if ((bytes[i] & 0xC0) != 0x80)
-            return 0;
-        code = code << 6 | (bytes[i] & 0x3F);
-    }
-    return code >= least[len] && code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF)
-               ? len
-               : 0;
-}
-
 bool
 sqlfile_check_bytes(const char *text, size_t size, struct error *err)
 {
-    const unsigned char *bytes = (const unsigned char *)text;
     size_t line, column;
 
     for (size_t at = 0, len; at < size; at += len) {
-        len = utf8_length(bytes + at, size - at);
+        len = utf8_length(text + at, size - at);
         if (len > 0)
             continue;
         sqlscan_line(text, size, at, &line, &column);
         error_set(err, ERROR_PLAN, "%s at byte offset %zu",
-                  bytes[at] == 0 ? "NUL" : "invalid UTF-8", at);
+                  text[at] == '\0' ? "NUL" : "invalid UTF-8", at);
         error_hint(err, "Files are UTF-8 text, with or without BOM.");
         return error_at(err, "", line, column);
     }
