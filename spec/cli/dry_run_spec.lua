@@ -27,7 +27,8 @@ describe("luamig dry-run", function()
     it("shows rows, locks with the table's size, rewrites; dropped tables by name", function()
         base()
         s:files {
-            ["2_b.up.sql"] = "ALTER TABLE users ALTER id TYPE bigint; UPDATE users SET name = 'x' WHERE id < 11; DROP TABLE old;",
+            ["2_b.up.sql"] = "ALTER TABLE users ALTER id TYPE bigint; UPDATE users SET name = 'x' WHERE"
+                .. " id < 11; DROP TABLE old;",
             ["3_c.up.lua"] = "assert(migration.dry_run) db:exec 'UPDATE users SET name = 1'",
         }
         local r = s:expect(0, "dry-run")
@@ -50,7 +51,8 @@ describe("luamig dry-run", function()
         local r = s:expect(7, "dry-run")
         assert.matches("2_b.up.sql:2:8", r.err, 1, true)
         assert.matches("everything was rolled back", r.err)
-        s:file("2_b.up.sql", "CREATE TABLE d (a int UNIQUE DEFERRABLE INITIALLY DEFERRED); INSERT INTO d VALUES (1), (1);")
+        s:file("2_b.up.sql", "CREATE TABLE d (a int UNIQUE DEFERRABLE INITIALLY DEFERRED); INSERT INTO d"
+            .. " VALUES (1), (1);")
         assert.matches("[23505]", s:expect(7, "dry-run").err, 1, true)
         s:remove("2_b.up.sql")
         s:file("2_b.up.lua", "db:exec 'CREATE TABLE b ()'\nerror 'no'")
@@ -79,8 +81,10 @@ describe("luamig dry-run", function()
     it("leaves nothing of a file's session to the next", function()
         base()
         s:files {
-            ["2_b.up.sql"] = "SET search_path = pg_catalog; SET ROLE pg_monitor; CREATE TEMP TABLE t (); PREPARE p AS SELECT 1;",
-            ["3_c.up.sql"] = "CREATE TABLE c (); CREATE TEMP TABLE t (); PREPARE p AS SELECT 1; INSERT INTO users VALUES (0);",
+            ["2_b.up.sql"] = "SET search_path = pg_catalog; SET ROLE pg_monitor; CREATE TEMP TABLE t ();"
+                .. " PREPARE p AS SELECT 1;",
+            ["3_c.up.sql"] = "CREATE TABLE c (); CREATE TEMP TABLE t (); PREPARE p AS SELECT 1; INSERT"
+                .. " INTO users VALUES (0);",
         }
         s:expect(0, "dry-run")
     end)

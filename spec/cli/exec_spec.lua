@@ -26,8 +26,10 @@ describe("luamig exec", function()
 
     it("takes a folder: ups ascending, downs descending", function()
         os.execute("mkdir " .. s.dir .. "/seeds")
-        s:files { ["seeds/2_b.up.sql"] = "INSERT INTO seen VALUES (2)", ["seeds/10_c.up.lua"] = "db:exec 'INSERT INTO seen VALUES (10)'",
-            ["seeds/2_b.down.sql"] = "DELETE FROM seen WHERE n = 2", ["seeds/10_c.down.sql"] = "INSERT INTO seen VALUES (0)" }
+        s:files { ["seeds/2_b.up.sql"] = "INSERT INTO seen VALUES (2)",
+            ["seeds/10_c.up.lua"] = "db:exec 'INSERT INTO seen VALUES (10)'",
+            ["seeds/2_b.down.sql"] = "DELETE FROM seen WHERE n = 2",
+            ["seeds/10_c.down.sql"] = "INSERT INTO seen VALUES (0)" }
         s:expect(0, "exec", "seeds")
         assert.equal("2,10", seen())
         s:expect(0, "exec", "seeds", "--down")
@@ -38,14 +40,17 @@ describe("luamig exec", function()
     end)
 
     it("runs statement by statement where it must", function()
-        s:files { ["./a.sql"] = "INSERT INTO seen VALUES (1); CREATE INDEX CONCURRENTLY i ON seen (n); INSERT INTO seen VALUES (2);",
-            ["./b.lua"] = "-- luamig: no-transaction\ndb:step('a', function() db:exec 'INSERT INTO seen VALUES (3)' end) db:exec 'VACUUM seen'" }
+        s:files { ["./a.sql"] = "INSERT INTO seen VALUES (1); CREATE INDEX CONCURRENTLY i ON seen (n);"
+            .. " INSERT INTO seen VALUES (2);",
+            ["./b.lua"] = "-- luamig: no-transaction\ndb:step('a', function() db:exec 'INSERT INTO seen"
+                .. " VALUES (3)' end) db:exec 'VACUUM seen'" }
         s:expect(0, "exec", "a.sql", "b.lua")
         assert.equal("1,2,3", seen())
     end)
 
     it("rolls back the one that fails and says what stays", function()
-        s:files { ["./a.sql"] = "INSERT INTO seen VALUES (1)", ["./b.lua"] = "db:exec 'INSERT INTO seen VALUES (2)'\nerror 'no'" }
+        s:files { ["./a.sql"] = "INSERT INTO seen VALUES (1)",
+            ["./b.lua"] = "db:exec 'INSERT INTO seen VALUES (2)'\nerror 'no'" }
         local r = s:expect(7, "exec", "a.sql", "b.lua", "a.sql")
         assert.matches("b.lua:2", r.err, 1, true)
         assert.matches("b.lua was rolled back; 1 of 3 files were run", r.err, 1, true)

@@ -57,14 +57,16 @@ db:exec [[CREATE TABLE v (k text, i2 int2, i4 int4, i8 int8, f4 float4, f8 float
   c char(3), vc varchar(9), nm name, b bytea, j json, jb jsonb, bo bool, u uuid, ts timestamptz,
   d date, ia int[], ta text[], ba bytea[], na numeric[], ja jsonb[], t2 text[][], e text)]]
 db:exec [[INSERT INTO v VALUES ('@in', 32767, -2147483648, 9223372036854775807, 'Infinity', 0.1,
-  12345678901234567890.123456789000, E'q"uo\\te', 'ab', 'vc', 'nm', '\x00ff5c27', '{"a": 1.10}', '{"b": [1, null]}', true,
+  12345678901234567890.123456789000, E'q"uo\\te', 'ab', 'vc', 'nm', '\x00ff5c27', '{"a": 1.10}', '{"b": [1, null]}',
+  true,
   '00000000-0000-0000-0000-000000000001', 'infinity', '4714-11-24 BC', '[0:2]={1,NULL,3}',
   '{a,"b,c","NULL",NULL,"","q\"x","back\\\\slash"}', ARRAY['\x00'::bytea, NULL], '{1.50,NaN}',
   ARRAY['{"x": "y"}'::jsonb], '{{a,b},{"c d",NULL}}', '')]]
 db:exec [[INSERT INTO v (k, f8, i8) VALUES ('@nan', 'NaN', -9223372036854775808)]]
 db:exec [[INSERT INTO v (k, f8, i8) VALUES ('@small', 5e-324, 0), ('@big', 1.7976931348623157e308, 1)]]
 local columns = {}
-for _, c in ipairs(db:query "SELECT attname::text AS n FROM pg_attribute WHERE attrelid = 'v'::regclass AND attnum > 1 ORDER BY attnum") do
+for _, c in ipairs(db:query [[SELECT attname::text AS n FROM pg_attribute
+    WHERE attrelid = 'v'::regclass AND attnum > 1 ORDER BY attnum]]) do
   columns[#columns + 1] = c.n
 end
 for _, row in ipairs(db:query "SELECT * FROM v") do
@@ -149,7 +151,8 @@ assert(not ok and err.sqlstate == "22012")
     it("has vars, lib/, files and json", function()
         os.execute("mkdir " .. s.dir .. "/migrations/lib")
         s:files {
-            ["migrations/lib/phone.lua"] = "local phone = {} function phone.clean(t) return (t:gsub('%D', '')) end return phone",
+            ["migrations/lib/phone.lua"] = "local phone = {} function phone.clean(t) return"
+                .. " (t:gsub('%D', '')) end return phone",
             ["migrations/lib/bad.lua"] = "\nlocal M = {}\nfunction M.fail() error 'bad' end\nreturn M",
             ["migrations/names.csv"] = "1,ann\r\n2,bob\n3,eve",
             ["2_x.up.lua"] = [[
@@ -195,7 +198,8 @@ assert(doc.c == null and db:value("SELECT $1::jsonb -> 'a' = '[]'", json.encode(
             ["error() with nothing to say"] = { "error({})", "a table without a field 'message'" },
             ["an error in a coroutine"] = { "coroutine.wrap(function() error('deep') end)()", "error: deep\n" },
             ["a swallowed SQL error"] = { "pcall(db.exec, db, 'SELECT 1/0')", "[22012]", "db:try(fn)" },
-            ["a statement behind a swallowed one"] = { "if not pcall(db.exec, db, 'SELECT 1/0') then db:exec('SELECT 1') end",
+            ["a statement behind a swallowed one"] = { "if not pcall(db.exec, db, 'SELECT 1/0') then"
+                .. " db:exec('SELECT 1') end",
                 "the transaction is dead" },
             ["memory without end"] = { "local t = {} while true do t[#t + 1] = ('x'):rep(10000) end",
                 "not enough memory", "512 MiB" },
@@ -204,7 +208,8 @@ assert(doc.c == null and db:value("SELECT $1::jsonb -> 'a' = '[]'", json.encode(
             ["COMMIT"] = { "db:exec('/* a */ COMMIT')", "COMMIT through db:exec is refused", "db:transaction(fn)" },
             ["BEGIN among others"] = { "db:exec('SELECT 1; BEGIN')", "BEGIN through db:exec is refused" },
             ["SAVEPOINT"] = { "db:query('SAVEPOINT a')", "SAVEPOINT through db:query is refused", "db:try(fn)" },
-            ["two statements with arguments"] = { "db:exec('SELECT $1; SELECT 1', 1)", "2 statements in one db:exec with arguments" },
+            ["two statements with arguments"] = { "db:exec('SELECT $1; SELECT 1', 1)", "2 statements in"
+                .. " one db:exec with arguments" },
             ["$1 in DDL"] = { "db:exec('CREATE TABLE z (a int DEFAULT $1)', 1)", "db:quote_literal" },
             ["too few arguments"] = { "db:exec('SELECT $1, $2', 1)", "was given 1 arguments" },
             ["a table as argument"] = { "db:exec('SELECT $1', {})", "wrap it in array{...} or json.encode" },
@@ -263,7 +268,8 @@ assert(doc.c == null and db:value("SELECT $1::jsonb -> 'a' = '[]'", json.encode(
                 s:expect(10, "up", "--migration-timeout", "300ms").err)
             assert.is_false(s:has("half"))
         end
-        assert.equal("0", s:sql("SELECT count(*) FROM pg_stat_activity WHERE application_name ~ '^luamig'"))
+        assert.equal("0", s:sql("SELECT count(*) FROM pg_stat_activity"
+            .. " WHERE datname = current_database() AND application_name ~ '^luamig'"))
     end)
 
     it("is stopped by a signal in a loop; by a second one in a pattern that never ends", function()
@@ -272,7 +278,8 @@ assert(doc.c == null and db:value("SELECT $1::jsonb -> 'a' = '[]'", json.encode(
         p:says("begun")
         p:kill("TERM")
         assert.equal(143, p:wait(5).status)
-        s:file("2_x.up.lua", "db:exec('LOCK users') log.info('begun') string.find(('a'):rep(40), ('a*'):rep(40) .. 'b')")
+        s:file("2_x.up.lua", "db:exec('LOCK users') log.info('begun') string.find(('a'):rep(40),"
+            .. " ('a*'):rep(40) .. 'b')")
         p = s:start("up")
         p:says("begun")
         p:kill("TERM")

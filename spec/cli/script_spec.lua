@@ -73,12 +73,14 @@ db:exec "RESET ROLE"
 
     for name, case in pairs {
         ["a step in a step"] = { "db:step('a', function() db:step('b', print) end)", "db:step inside of a step" },
-        ["two steps of one name"] = { "local f = error db:try(function() end) pcall(db.step, db, 'a', f) db:step('a', f)", "two steps are named 'a'" },
+        ["two steps of one name"] = { "local f = error db:try(function() end) pcall(db.step, db, 'a', f)"
+            .. " db:step('a', f)", "two steps are named 'a'" },
         ["a step in a transaction"] = { "db:transaction(db.step, db, 'a', print)", "db:step inside of" },
         ["rows outside of a transaction"] = { "for r in db:rows 'SELECT 1' do end", "db:rows needs a transaction" },
         ["VACUUM in a step"] = { "db:step('a', function() db:exec 'VACUUM a' end)", "[25001]" },
         ["COMMIT in a step"] = { "db:step('a', function() db:exec 'COMMIT' end)", "COMMIT through db:exec is refused" },
-        ["a deferred constraint at a step's end"] = { "db:exec 'CREATE TABLE d (a int UNIQUE DEFERRABLE INITIALLY DEFERRED)' "
+        ["a deferred constraint at a step's end"] = { "db:exec 'CREATE TABLE d (a int UNIQUE DEFERRABLE"
+            .. " INITIALLY DEFERRED)' "
             .. "db:step('a', function() db:exec 'INSERT INTO d VALUES (1), (1)' end)", "[23505]" },
     } do
         it("refuses " .. name, function()
