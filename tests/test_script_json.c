@@ -93,7 +93,7 @@ texts_come_back_as_they_were(void **state)
         "-9223372036854775808",
         "{\"a\":[1,2,{\"b\":null}],\"b\":{\"a\":false}}",
         "\"\\u0000\\u0001\\b\\f\\n\\r\\t\\\"\\\\/\x7F\xC3\xA9\xF0\x9F\x98\x80\"",
-        "[0.1,1.5,-2.25,1e+300]",
+        "[0.1,1.5,-2.25,1e+300,-0.0]",
         "{\"\":1,\"1\":2}",
     };
 
@@ -283,7 +283,7 @@ encode_tells_lists_from_objects(void **state)
                         "20001");
     assert_string_equal(encode("math.mininteger"), "-9223372036854775808");
     assert_string_equal(encode("{0.1, -0.0, 2^53, 5e-324}"),
-                        "[0.1,-0,9007199254740992,5e-324]");
+                        "[0.1,-0.0,9007199254740992,5e-324]");
 }
 
 static void

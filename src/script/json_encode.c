@@ -97,6 +97,8 @@ add_number(struct encoder *e, const struct json_path *path)
     if (!lua_isinteger(e->L, -1) && !isfinite(lua_tonumber(e->L, -1)))
         json_path_raise(e->L, NAME, path, "JSON has no %s", digits);
     add_text(e, digits);
+    if (strcmp(digits, "-0") == 0)
+        add_text(e, ".0"); /* as an integer it would lose its sign */
 }
 
 /* What keys a table has. */
