@@ -9,7 +9,9 @@ for target in tests/fuzz_*.c; do
     corpus=tests/corpus/${name#fuzz_}
     clang -std=c11 -D_GNU_SOURCE -DLUAMIG_LIBFUZZER -DLUAMIG_VERSION='"fuzz"' -Isrc -I. -g -O1 \
         -fsanitize=fuzzer,address,undefined -o "build-fuzz/$name" "$target" \
-        src/base/*.c src/plan/*.c src/cli/dotenv.c -lcrypto
+        src/base/*.c src/plan/*.c src/pg/*.c src/cli/dotenv.c src/script/decimal.c \
+        src/script/json*.c src/script/raise.c src/script/value.c src/script/vm.c \
+        $(pkg-config --cflags --libs lua5.4 libpq json-c) -lcrypto
     mkdir -p "build-fuzz/$name.found"
     echo "$name: $seconds s"
     "build-fuzz/$name" -max_total_time="$seconds" -artifact_prefix="$corpus/" \
