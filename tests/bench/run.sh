@@ -19,7 +19,7 @@ trap 'rm -rf "$dir"' EXIT
 timed=$build/tests/bench/timed
 
 # The files, and psql's script that does what luamig does for them.
-mkdir -p "$dir/migrations" "$dir/many" "$dir/dbmate"
+mkdir -p "$dir/migrations" "$dir/lua" "$dir/rows" "$dir/many" "$dir/dbmate"
 {
     echo "CREATE SCHEMA luamig;"
     echo "CREATE TABLE luamig.applied_migrations (version bigint PRIMARY KEY, name text NOT NULL,"
@@ -30,6 +30,7 @@ while [ "$i" -le "$count" ]; do
     v=$(printf %05d "$i")
     text="CREATE TABLE bench_$v (id bigint PRIMARY KEY, name text);"
     echo "$text" >"$dir/migrations/${v}_table.up.sql"
+    echo "db:exec '$text'" >"$dir/lua/${v}_table.up.lua"
     printf -- '-- migrate:up\n%s\n-- migrate:down\nDROP TABLE bench_%s;\n' "$text" "$v" \
         >"$dir/dbmate/${v}_table.sql"
     {
@@ -68,6 +69,7 @@ one() {
 }
 run_psql() { fresh; one psql "$1" psql -Xq -d "$(url "$1")" -v ON_ERROR_STOP=1 -f "$dir/psql.sql"; }
 run_luamig() { fresh; one luamig "$1" "$build/luamig" up --dir "$dir/migrations" --database "$(url "$1")" --timeout 30m; }
+run_lua() { fresh; one lua "$1" "$build/luamig" up --dir "$dir/lua" --database "$(url "$1")" --timeout 30m; }
 run_dbmate() { fresh; one dbmate "$1" dbmate --url "$(url "$1")" --no-dump-schema -d "$dir/dbmate" up; }
 
 median() { cut -d' ' -f1 "$1" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
@@ -77,9 +79,9 @@ for way in socket tcp; do
     round=1
     while [ "$round" -le "$rounds" ]; do
         if [ $((round % 2)) -eq 1 ]; then
-            run_psql $way; run_luamig $way
+            run_psql $way; run_luamig $way; run_lua $way
         else
-            run_luamig $way; run_psql $way
+            run_lua $way; run_luamig $way; run_psql $way
         fi
         if command -v dbmate >/dev/null 2>&1; then run_dbmate $way; fi
         round=$((round + 1))
@@ -88,13 +90,32 @@ done
 
 echo "$count small migrations on an empty database, median of $rounds rounds, one psql session = 1.00"
 for way in socket tcp; do
-    for tool in psql luamig dbmate; do
+    for tool in psql luamig lua dbmate; do
         [ -f "$dir/$tool-$way.times" ] || continue
         awk -v tool=$tool -v way=$way -v ms="$(median "$dir/$tool-$way.times")" \
             -v base="$(median "$dir/psql-$way.times")" -v kb="$(largest "$dir/$tool-$way.times")" \
             'BEGIN { printf "  %-7s %-7s %8.0f ms  %5.2f  %5.1f MB\n", way, tool, ms, ms / base, kb / 1024 }'
     done
 done
+for way in socket tcp; do
+    awk -v way=$way -v lua="$(median "$dir/lua-$way.times")" -v sql="$(median "$dir/luamig-$way.times")" \
+        'BEGIN { printf "the same in Lua, one db:exec each, %s: %.2f of the same in SQL\n", way, lua / sql }'
+done
+
+# A cursor over many rows.
+cat >"$dir/rows/1_rows.up.lua" <<'LUA'
+-- luamig: timeout=30m
+local n = 0
+for row in db:rows("SELECT i AS id, 'name ' || i AS name FROM generate_series(1, $1::int) i", vars.ROWS) do
+    n = n + (row.name and 1 or 0)
+end
+assert(n == tonumber(vars.ROWS))
+LUA
+fresh
+"$timed" "$build/luamig" up --dir "$dir/rows" --database "$(url socket)" --set ROWS="${ROWS:-10000000}" \
+    3>>"$dir/rows.times" >"$dir/out" 2>&1 || cat "$dir/out"
+awk -v rows="${ROWS:-10000000}" '{ printf "db:rows over %d rows: %.1f s, %.0fk rows/s, %.1f MB\n",
+    rows, $1 / 1000, rows / $1, $2 / 1024 }' "$dir/rows.times"
 
 # Nothing to do, with 10,000 files.
 i=1
