@@ -10,6 +10,9 @@ static const struct option_spec options[] = {
     { "to", "V", "apply pending ones up to version V" },
     { "count", "N", "apply the first N pending ones" },
     { "only", "V", "apply this one; may be given several times" },
+    { "rollback", NULL,
+      "on a failure undo what this run applied (--on-failure rollback)" },
+    { "atomic", NULL, "all pending in one transaction (--on-failure atomic)" },
     { "plan", NULL, "print what would be done and touch nothing" },
     { NULL, NULL, NULL },
 };
@@ -27,13 +30,28 @@ run(struct invocation *inv, const struct plan_request *request)
     return invocation_end(inv, exit_status(summary.outcome, &err));
 }
 
+static bool
+read_failure(const struct invocation *inv, struct settings *settings, struct error *err)
+{
+    bool rollback = invocation_has(inv, "rollback"),
+         atomic = invocation_has(inv, "atomic");
+
+    if (rollback && atomic)
+        return error_set(err, ERROR_USAGE, "--rollback does not go with --atomic");
+    if (rollback || atomic)
+        settings->on_failure = rollback ? FAILURE_ROLLBACK : FAILURE_ATOMIC;
+    return true;
+}
+
 static int
 exec(struct invocation *inv)
 {
+    struct settings settings = *inv->settings;
     struct plan_request request;
     struct error err = { 0 };
 
-    if (!request_read(inv, &request, &err) ||
+    inv->settings = &settings;
+    if (!read_failure(inv, &settings, &err) || !request_read(inv, &request, &err) ||
         !settings_need_database(inv->settings, &err))
         return invocation_fail(inv, &err);
     if (invocation_has(inv, "plan"))
@@ -43,7 +61,7 @@ exec(struct invocation *inv)
 
 const struct command cmd_up = {
     .name = "up",
-    .args = "[--to V] [--count N] [--only V]... [--plan]",
+    .args = "[--to V] [--count N] [--only V]... [--rollback|--atomic] [--plan]",
     .summary = "apply pending migrations",
     .help = "Applies every version that is on disk and not applied, in ascending order,\n"
             "late ones included. Any number of runs at once apply each exactly once.",

@@ -331,6 +331,7 @@ event_word(enum event_kind kind)
     case EVENT_MIGRATION_FAILED: return "migration_failed";
     case EVENT_PROGRESS: return "progress";
     case EVENT_MIGRATION_TRIED: return "migration_tried";
+    case EVENT_UNDO_STARTED:
     case EVENT_NOTICE:
     case EVENT_PROBLEM: return "notice";
     case EVENT_RUN_FINISHED: return "run_finished";
@@ -377,6 +378,8 @@ set_summary(struct json_object *object, const struct event *e)
     set_text(object, "outcome", outcome_word(s->outcome));
     set_number(object, "applied", (int64_t)s->applied);
     set_number(object, "undone", (int64_t)s->undone);
+    if (s->fate != NULL)
+        set_text(object, "fate", s->fate);
     if (s->kind == RUN_TRY)
         set_number(object, "tried", (int64_t)s->tried);
     set_number(object, "pending", (int64_t)s->pending);

@@ -228,6 +228,17 @@ on_notice(struct progress *p, const struct event *e)
 }
 
 static void
+on_undo(struct progress *p, const struct event *e)
+{
+    clear_live(p);
+    complaint_error(p->out, e->error, p->colour);
+    fprintf(p->out, "undoing %zu migration%s of this run\n", e->steps,
+            e->steps == 1 ? "" : "s");
+    fflush(p->out);
+    p->explained = true;
+}
+
+static void
 on_lock_acquired(struct progress *p, const struct event *e)
 {
     char took[32];
@@ -309,6 +320,14 @@ print_stopped(struct progress *p, const struct event *e)
     }
 }
 
+static void
+print_fate_of_run(struct progress *p, const struct event *e)
+{
+    fputs("  ", p->out);
+    complaint_text(p->out, e->summary->fate);
+    fputc('\n', p->out);
+}
+
 /* What stays and what to do; it claims no more than is so. */
 static void
 print_consequence(struct progress *p, const struct event *e)
@@ -320,13 +339,23 @@ print_consequence(struct progress *p, const struct event *e)
     switch (e->summary->outcome) {
     case OUTCOME_DONE: return;
     case OUTCOME_REFUSED: fprintf(p->out, "  %s\n", refused[e->summary->kind]); return;
+    case OUTCOME_RESTORED: print_fate_of_run(p, e); return;
     case OUTCOME_NOT_RESTORED:
+        if (e->summary->fate != NULL) {
+            print_fate_of_run(p, e);
+            return;
+        }
         fputs("  something is left that luamig cannot decide; see the error above\n",
               p->out);
         return;
     case OUTCOME_FAILED:
     case OUTCOME_TIMEOUT:
-    case OUTCOME_SIGNAL: print_stopped(p, e); return;
+    case OUTCOME_SIGNAL:
+        if (e->summary->fate != NULL)
+            print_fate_of_run(p, e);
+        else
+            print_stopped(p, e);
+        return;
     }
 }
 
@@ -359,7 +388,8 @@ on_finished(struct progress *p, const struct event *e)
 
     clear_live(p);
     if (e->error != NULL) {
-        complaint_error(p->out, e->error, p->colour);
+        if (!p->explained || s->outcome == OUTCOME_NOT_RESTORED)
+            complaint_error(p->out, e->error, p->colour);
         print_consequence(p, e);
     }
     if (s->target[0] == '\0')
@@ -388,6 +418,7 @@ notify(void *ctx, const struct event *e)
     case EVENT_MIGRATION_APPLIED: on_applied(p, e); break;
     case EVENT_MIGRATION_FAILED: on_failed(p, e); break;
     case EVENT_PROGRESS: on_progress(p, e); break;
+    case EVENT_UNDO_STARTED: on_undo(p, e); break;
     case EVENT_NOTICE: on_notice(p, e); break;
     case EVENT_PROBLEM: on_problem(p, e); break;
     case EVENT_RUN_FINISHED: on_finished(p, e); break;

@@ -16,9 +16,10 @@
 
 struct content {
     const struct migration *migration;
-    bool down;             /* it undoes: the script is the down */
-    bool unrecorded;       /* exec: it has no row, no history and no steps */
-    const char *path;      /* of the script, as messages show it */
+    bool down;        /* it undoes: the script is the down */
+    bool partial;     /* a down: it undoes what is half done and has steps, but no row */
+    bool unrecorded;  /* exec: it has no row, no history and no steps */
+    const char *path; /* of the script, as messages show it */
     enum file_kind kind;   /* of the script */
     struct fs_text script; /* what runs */
     struct fs_text undo;   /* up: the down's text, for the history; bytes NULL: none */

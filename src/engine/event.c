@@ -14,6 +14,7 @@ outcome_word(enum outcome outcome)
     case OUTCOME_DONE: return "done";
     case OUTCOME_REFUSED: return "refused";
     case OUTCOME_FAILED: return "failed";
+    case OUTCOME_RESTORED: return "restored";
     case OUTCOME_NOT_RESTORED: return "not_restored";
     case OUTCOME_TIMEOUT: return "timeout";
     case OUTCOME_SIGNAL: return "signal";

@@ -27,6 +27,7 @@ enum event_kind {
     EVENT_MIGRATION_FAILED,  /* migration, elapsed, error */
     EVENT_MIGRATION_TRIED,   /* of a dry run: migration, mode, elapsed, trial */
     EVENT_PROGRESS,          /* migration, statement of statements, elapsed, text */
+    EVENT_UNDO_STARTED,      /* error: why; steps: how many are to be undone */
     EVENT_NOTICE,            /* text; migration: whose, or NULL; level */
     EVENT_PROBLEM,           /* problem */
     EVENT_RUN_FINISHED       /* summary; error, or NULL */
@@ -37,6 +38,7 @@ enum outcome {
     OUTCOME_DONE,
     OUTCOME_REFUSED,      /* nothing was tried */
     OUTCOME_FAILED,       /* a migration failed and was rolled back; earlier ones stay */
+    OUTCOME_RESTORED,     /* it failed, and nothing of the run stays */
     OUTCOME_NOT_RESTORED, /* something is half done, or a question is left */
     OUTCOME_TIMEOUT,
     OUTCOME_SIGNAL
@@ -68,8 +70,9 @@ struct run_summary {
     enum run_kind kind;
     int64_t version; /* down: the one undone last */
     size_t applied, undone;
-    size_t tried;   /* of a dry run */
-    size_t pending; /* what is left */
+    size_t tried;     /* of a dry run */
+    const char *fate; /* after an undo: what is as it was and what is not; or NULL */
+    size_t pending;   /* what is left */
     int64_t elapsed;
     const char *target; /* "app@db1"; "" before a connection stood */
     bool nothing_to_do;

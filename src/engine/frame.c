@@ -14,7 +14,12 @@ frame_add_row(const struct frame *frame)
     const char **values = arena_alloc(frame->arena, 3 * sizeof(*values));
     const char *table = migrator_table(frame->m, "");
 
-    if (content->unrecorded)
+    if (content->partial)
+        items_add(frame->items, ITEM_STEP,
+                  steps_delete_sql(content->migration->version,
+                                   migrator_table(frame->m, "_steps"), frame->arena),
+                  NULL);
+    if (content->unrecorded || content->partial)
         return;
     values[0] = arena_printf(frame->arena, "%" PRId64, content->migration->version);
     values[1] = content->migration->name;

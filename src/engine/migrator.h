@@ -35,6 +35,7 @@ struct migrator {
     const char *label;          /* "app@db1"; "" before a connection stood */
     bool locked;
     bool dry_run;        /* what runs is rolled back */
+    bool undoing;        /* a failed run goes back to its start, in time of its own */
     uint64_t key, fence; /* of the run lock, pg/lock */
     struct activity activity;
 };

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/batch.h"
 #include "engine/migrator.h"
 #include "engine/preflight.h"
 #include "engine/step.h"
@@ -118,30 +119,16 @@ plan_under_lock(struct run *run)
     run->summary->pending = survey->plan.pending;
     return tell_and_check(run) &&
            (survey->plan.step_count == 0 || survey_tell_environments(m, run->err)) &&
-           preflight(m, survey->contents, survey->plan.step_count, run->err);
-}
-
-static bool
-apply_all(struct run *run)
-{
-    const struct plan *plan = &run->survey.plan;
-
-    stop_limit(run->m.stop, LIMIT_RUN, run->m.settings->timeout);
-    for (size_t i = 0; i < plan->step_count; i++) {
-        struct step_place place = { .step = i + 1, .steps = plan->step_count };
-
-        if (!step_may_go_on(&run->m, run->summary, run->err) ||
-            !step_run(&run->m, &run->survey.contents[i], place, run->summary, run->err))
-            return false;
-    }
-    return stop_cause(run->m.stop) != STOP_SIGNAL ||
-           step_may_go_on(&run->m, run->summary, run->err);
+           preflight(m, survey->contents, survey->plan.step_count, run->err) &&
+           (survey->downs == NULL ||
+            preflight(m, survey->downs, survey->plan.step_count, run->err));
 }
 
 /* false with outcome REFUSED as long as nothing was tried. */
 static bool
 run_steps(struct run *run)
 {
+    struct survey *survey = &run->survey;
     bool nothing;
 
     run->summary->outcome = OUTCOME_REFUSED;
@@ -155,7 +142,8 @@ run_steps(struct run *run)
     }
     run->summary->outcome = OUTCOME_DONE;
     run->summary->nothing_to_do = run->survey.plan.step_count == 0;
-    return run->summary->nothing_to_do || apply_all(run);
+    return run->summary->nothing_to_do ||
+           batch_apply(&run->m, survey, run->summary, run->err);
 }
 
 bool

@@ -5,12 +5,11 @@
 #include <string.h>
 
 #include "engine/aftermath.h"
-#include "engine/frame.h"
 #include "engine/migrator.h"
 #include "engine/preflight.h"
-#include "engine/scripted.h"
 #include "engine/step.h"
 #include "engine/survey.h"
+#include "engine/together.h"
 #include "pg/footprint.h"
 
 struct run {
@@ -49,99 +48,9 @@ look(struct run *run)
 static bool
 begin(struct run *run, const struct content *content)
 {
-    const char *modes = run->each ? content->sql.modes : NULL;
-    const char *sql = FRAME_BEGIN;
-
-    if (modes != NULL && modes[0] != '\0')
-        sql = arena_printf(run->m.arena, "BEGIN READ WRITE, %s", modes);
     run->before = (struct footprint){ 0 };
-    return exec_command(&run->m.server.work, sql, NULL, run->err) &&
+    return together_begin(&run->m, run->each ? content->sql.modes : NULL, run->err) &&
            footprint_rows(&run->m.server.work, &run->before.rows, run->err);
-}
-
-/*
- * What COMMIT would refuse is refused here; then the session is as DISCARD ALL would leave
- * it, which cannot stand in a transaction.
- */
-static void
-add_reset(struct run *run, struct items *items)
-{
-    static const char *const reset[] = { "RESET SESSION AUTHORIZATION",
-                                         "RESET ROLE",
-                                         "RESET ALL",
-                                         "CLOSE ALL",
-                                         "UNLISTEN *",
-                                         "DISCARD TEMP",
-                                         "DEALLOCATE ALL",
-                                         "DISCARD PLANS",
-                                         "DISCARD SEQUENCES",
-                                         "SELECT pg_catalog.pg_advisory_unlock_all()" };
-
-    items_add(items, ITEM_CONSTRAINTS, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
-    for (size_t i = 0; i < sizeof(reset) / sizeof(reset[0]); i++)
-        items_add(items, ITEM_SETTING, reset[i], NULL);
-    items_add(items, ITEM_SETTING, session_settings(&run->m.server), NULL);
-}
-
-static bool
-run_script(struct run *run, const struct content *content)
-{
-    struct host host = { .ctx = &run->m,
-                         .work = &run->m.server.work,
-                         .in_transaction = true,
-                         .log = scripted_log };
-
-    return scripted_run(&run->m, content, &host, run->err) == SCRIPT_DONE;
-}
-
-static struct frame
-frame_of(struct run *run, const struct content *content, struct items *items)
-{
-    return (struct frame){
-        .m = &run->m, .content = content, .arena = run->m.arena, .items = items
-    };
-}
-
-static bool
-execute_sql(struct run *run, const struct content *content, size_t *failed)
-{
-    struct items items = { 0 };
-    struct frame frame = frame_of(run, content, &items);
-
-    frame_add_lock_timeout(&frame);
-    for (size_t n = 1; n <= content->sql.count; n++)
-        items_add_statement(&items, &content->sql, n);
-    add_reset(run, &items);
-    return frame_run(&frame, content->sql.has_copy, failed, run->err);
-}
-
-static bool
-execute_lua(struct run *run, const struct content *content)
-{
-    struct items items = { 0 };
-    struct frame frame = frame_of(run, content, &items);
-    size_t ignored;
-
-    frame_add_lock_timeout(&frame);
-    if (!frame_run(&frame, false, &ignored, run->err) || !run_script(run, content)) {
-        content_place_script(content, run->err);
-        return false;
-    }
-    add_reset(run, &items);
-    return frame_run(&frame, false, &ignored, run->err);
-}
-
-static bool
-execute(struct run *run, const struct content *content)
-{
-    size_t failed = 0;
-
-    if (content->kind == FILE_LUA)
-        return execute_lua(run, content);
-    if (execute_sql(run, content, &failed))
-        return true;
-    content_place(content, failed, run->m.server.bytes, run->err);
-    return false;
 }
 
 static const struct footprint_table *
@@ -261,7 +170,7 @@ try_one(struct run *run, const struct content *content)
 
     m->activity = (struct activity){ .content = content, .since = stop_now() };
     stop_limit(m->stop, LIMIT_MIGRATION, limit);
-    ok = execute(run, content);
+    ok = together_run(m, content, run->err);
     stop_limit(m->stop, LIMIT_MIGRATION, 0);
     m->activity.content = NULL;
     return ok && tell(run, content, stop_now() - m->activity.since);

@@ -3,15 +3,20 @@
 #include "engine/apply.h"
 #include "pg/wait.h"
 
+#define UNDO_LIMIT 30000 /* ms for each down that undoes a failed run (DESIGN 8) */
+
 /* Sets the limits of one attempt; a file with a timeout= of its own stops the run's. */
 static void
 start_clock(struct migrator *m, const struct directives *directives)
 {
-    if (directives->has_timeout)
+    int64_t limit =
+        directives->has_timeout ? directives->timeout : m->settings->migration_timeout;
+
+    if (m->undoing)
+        limit = UNDO_LIMIT;
+    else if (directives->has_timeout)
         stop_pause(m->stop, LIMIT_RUN);
-    stop_limit(m->stop, LIMIT_MIGRATION,
-               directives->has_timeout ? directives->timeout
-                                       : m->settings->migration_timeout);
+    stop_limit(m->stop, LIMIT_MIGRATION, limit);
 }
 
 static void
@@ -66,6 +71,25 @@ outcome_of(enum apply_result result, const struct error *err)
     return err->kind == ERROR_TIMEOUT ? OUTCOME_TIMEOUT : OUTCOME_FAILED;
 }
 
+/* A down of a failed `up` makes pending again what that run applied. */
+static void
+count(const struct content *content, bool done, struct run_summary *summary)
+{
+    bool back = content->down && summary->kind == RUN_UP;
+
+    summary->version = content->migration->version;
+    if (content->down)
+        summary->undone += done;
+    else
+        summary->applied += done;
+    if (!back) {
+        summary->pending--;
+    } else if (!content->partial) {
+        summary->applied -= done;
+        summary->pending += done;
+    }
+}
+
 bool
 step_run(struct migrator *m, const struct content *content, struct step_place place,
          struct run_summary *summary, struct error *err)
@@ -89,12 +113,7 @@ step_run(struct migrator *m, const struct content *content, struct step_place pl
         summary->outcome = outcome_of(result, err);
         return false;
     }
-    summary->version = content->migration->version;
-    if (content->down)
-        summary->undone += result == APPLY_DONE;
-    else
-        summary->applied += result == APPLY_DONE;
-    summary->pending--;
+    count(content, result == APPLY_DONE, summary);
     return true;
 }
 

@@ -162,6 +162,40 @@ add_file_problem(struct migrator *m, struct survey *survey,
 }
 
 static void
+refuse(struct migrator *m, struct survey *survey, const struct migration *migration,
+       const char *reason)
+{
+    struct error err = { 0 };
+
+    error_set(&err, ERROR_PLAN, "%s_%s %s", migration->version_text, migration->name,
+              reason);
+    error_hint(&err, "Run it without, or set on_failure = \"stop\".");
+    error_at(&err, migration->up.path, 0, 0);
+    add_file_problem(m, survey, migration, &err);
+}
+
+/* A run that is to leave things as they were begins with nothing that it cannot undo. */
+static void
+check_failure_rule(struct migrator *m, struct survey *survey, size_t step)
+{
+    const struct migration *migration = survey->plan.steps[step]->migration;
+    const struct content *content = &survey->contents[step];
+    struct error err = { 0 };
+
+    if (m->settings->on_failure == FAILURE_ATOMIC && content_keeps(content))
+        refuse(m, survey, migration,
+               "cannot run in one transaction with others (on_failure = atomic)");
+    if (m->settings->on_failure != FAILURE_ROLLBACK)
+        return;
+    if (content->directives.irreversible != NULL)
+        refuse(m, survey, migration, "is irreversible (on_failure = rollback)");
+    else if (migration->down.kind == FILE_NONE)
+        refuse(m, survey, migration, "has no down (on_failure = rollback)");
+    else if (!content_read_down(migration, m->arena, &survey->downs[step], &err))
+        add_file_problem(m, survey, migration, &err);
+}
+
+static void
 read_steps(struct migrator *m, struct survey *survey)
 {
     const struct plan *plan = &survey->plan;
@@ -169,12 +203,17 @@ read_steps(struct migrator *m, struct survey *survey)
 
     survey->contents =
         arena_alloc(m->arena, (plan->step_count + 1) * sizeof(*survey->contents));
+    if (m->settings->on_failure == FAILURE_ROLLBACK)
+        survey->downs =
+            arena_alloc(m->arena, (plan->step_count + 1) * sizeof(*survey->downs));
     for (size_t i = 0; i < plan->step_count; i++) {
         const struct migration *migration = plan->steps[i]->migration;
 
         if (!content_read(migration, m->arena, &survey->contents[i], &err) ||
             !content_is_supported(&survey->contents[i], &err))
             add_file_problem(m, survey, migration, &err);
+        else
+            check_failure_rule(m, survey, i);
     }
 }
 

@@ -19,7 +19,8 @@ struct survey {
     struct problems file_problems; /* of the names */
     struct problems problems;      /* all of them */
     struct content *contents;      /* plan.step_count of them, once they were read */
-    bool *drifted;                 /* per set row; NULL: contents were not read */
+    struct content *downs; /* the same, where a failure is to be undone; or NULL */
+    bool *drifted;         /* per set row; NULL: contents were not read */
 };
 
 /* Lists the folder, or its selected layers. Its problems fail nothing yet. */

@@ -16,6 +16,13 @@ enum lock_mode {
     LOCK_NONE
 };
 
+/* What becomes of a run that fails. */
+enum failure_rule {
+    FAILURE_STOP,     /* what was applied before stays */
+    FAILURE_ROLLBACK, /* what this run applied is undone by its downs */
+    FAILURE_ATOMIC    /* all of it is one transaction */
+};
+
 enum drift_rule {
     DRIFT_WARN,
     DRIFT_ERROR,
@@ -46,6 +53,7 @@ struct settings {
     int64_t migration_timeout; /* one attempt */
     int64_t lock_timeout;      /* of table locks */
     int64_t connect_wait;      /* connect again until the server accepts */
+    enum failure_rule on_failure;
     enum drift_rule drift;
     bool orphans_error;      /* else a warning */
     bool out_of_order_error; /* else late ones are applied */

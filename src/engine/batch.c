@@ -1,0 +1,196 @@
+#include "engine/batch.h"
+
+#include <string.h>
+
+#include "engine/aftermath.h"
+#include "engine/step.h"
+#include "engine/together.h"
+#include "engine/undo.h"
+#include "pg/indexes.h"
+
+struct batch {
+    struct migrator *m;
+    const struct survey *survey;
+    size_t count;
+    bool *mine; /* per step: this run applied it */
+    size_t at;
+    bool begun; /* the step at `at` was tried */
+    struct run_summary *summary;
+    struct error *err;
+};
+
+static bool
+apply_one(struct batch *b)
+{
+    struct step_place place = { .step = b->at + 1, .steps = b->count };
+    size_t before = b->summary->applied;
+
+    b->begun = false;
+    if (!step_may_go_on(b->m, b->summary, b->err))
+        return false;
+    b->begun = true;
+    if (!step_run(b->m, &b->survey->contents[b->at], place, b->summary, b->err))
+        return false;
+    b->mine[b->at] = b->summary->applied > before;
+    return true;
+}
+
+static bool
+apply_in_order(struct batch *b)
+{
+    for (b->at = 0; b->at < b->count; b->at++) {
+        if (!apply_one(b))
+            return false;
+    }
+    return true;
+}
+
+/* What the run applied is undone if it failed, not if it is in doubt what failed. */
+static bool
+apply_or_undo(struct batch *b)
+{
+    struct migrator *m = b->m;
+    struct undo undo = { .m = m, .downs = b->survey->downs, .mine = b->mine };
+
+    if (!indexes_invalid(&m->server.work, NULL, NULL, m->arena, &undo.before, b->err))
+        return false;
+    if (apply_in_order(b))
+        return true;
+    undo.failed = b->at;
+    undo.half_done = b->begun && content_keeps(&b->survey->contents[b->at]);
+    if (b->summary->outcome != OUTCOME_NOT_RESTORED)
+        undo_run(&undo, b->summary, b->err);
+    return false;
+}
+
+static struct event
+event_of(const struct batch *b, size_t step, enum event_kind kind)
+{
+    const struct content *content = &b->survey->contents[step];
+
+    return (struct event){ .kind = kind,
+                           .migration = content->migration,
+                           .mode = content_mode(content),
+                           .step = step + 1,
+                           .steps = b->count };
+}
+
+static bool
+run_together(struct batch *b, int64_t *elapsed)
+{
+    struct migrator *m = b->m;
+    const struct content *content = &b->survey->contents[b->at];
+    int64_t limit = content->directives.has_timeout ? content->directives.timeout
+                                                    : m->settings->migration_timeout;
+    bool ok;
+
+    m->activity = (struct activity){ .content = content, .since = stop_now() };
+    migrator_notify(m, event_of(b, b->at, EVENT_MIGRATION_STARTED));
+    stop_limit(m->stop, LIMIT_MIGRATION, limit);
+    ok = together_run(m, content, b->err);
+    stop_limit(m->stop, LIMIT_MIGRATION, 0);
+    migrator_flush_notices(m, content->migration);
+    m->activity.content = NULL;
+    *elapsed = stop_now() - m->activity.since;
+    return ok;
+}
+
+/* 55006, pending trigger events; 55P04, a new enum value: they show only together. */
+static void
+explain_together(struct batch *b, const struct content *content)
+{
+    const char *state = b->err->sqlstate;
+
+    aftermath_explain(b->m, content, b->err);
+    if (strcmp(state, "55006") == 0 || strcmp(state, "55P04") == 0)
+        error_hint(b->err, "It cannot run in one transaction with those before it: run "
+                           "`luamig up` without --atomic.");
+}
+
+static bool
+fail_together(struct batch *b)
+{
+    struct migrator *m = b->m;
+    size_t at = b->at < b->count ? b->at : b->count - 1;
+    const struct content *content = &b->survey->contents[at];
+    struct event event = event_of(b, at, EVENT_MIGRATION_FAILED);
+    struct stop grace;
+
+    migrator_grace(m, &grace, AFTERMATH_GRACE);
+    aftermath_clean(m);
+    if (m->server.work.lost)
+        aftermath_explain_loss(m, content, b->err);
+    else
+        explain_together(b, content);
+    aftermath_record(m, content, b->err->place.statement, b->err);
+    migrator_heed(m);
+    b->summary->outcome = m->server.work.lost            ? OUTCOME_FAILED
+                          : b->err->kind == ERROR_SIGNAL ? OUTCOME_SIGNAL
+                                                         : OUTCOME_RESTORED;
+    if (!m->server.work.lost)
+        b->summary->fate = "restored: the run was one transaction, and was rolled back";
+    event.error = b->err;
+    migrator_notify(m, event);
+    return false;
+}
+
+/* They are applied with COMMIT, not before. */
+static void
+tell_together(struct batch *b, const int64_t *elapsed)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        struct event event = event_of(b, i, EVENT_MIGRATION_APPLIED);
+
+        event.elapsed = elapsed[i];
+        migrator_notify(b->m, event);
+    }
+    b->summary->applied = b->count;
+    b->summary->pending -= b->count;
+}
+
+static bool
+apply_together(struct batch *b)
+{
+    struct migrator *m = b->m;
+    int64_t *elapsed = arena_alloc(m->arena, (b->count + 1) * sizeof(*elapsed));
+
+    if (!together_begin(m, NULL, b->err))
+        return false;
+    for (b->at = 0; b->at < b->count; b->at++) {
+        if (!step_may_go_on(m, b->summary, b->err) || !run_together(b, &elapsed[b->at]))
+            return fail_together(b);
+    }
+    if (!together_commit(m, b->survey->contents, b->count, b->err))
+        return fail_together(b);
+    tell_together(b, elapsed);
+    return true;
+}
+
+static bool
+apply(struct batch *b)
+{
+    switch (b->m->settings->on_failure) {
+    case FAILURE_ROLLBACK: return apply_or_undo(b);
+    case FAILURE_ATOMIC: return apply_together(b);
+    case FAILURE_STOP: break;
+    }
+    return apply_in_order(b);
+}
+
+bool
+batch_apply(struct migrator *m, const struct survey *survey, struct run_summary *summary,
+            struct error *err)
+{
+    size_t count = survey->plan.step_count;
+    struct batch b = { .m = m,
+                       .survey = survey,
+                       .count = count,
+                       .mine = arena_alloc(m->arena, count + 1),
+                       .summary = summary,
+                       .err = err };
+
+    stop_limit(m->stop, LIMIT_RUN, m->settings->timeout);
+    if (!apply(&b))
+        return false;
+    return stop_cause(m->stop) != STOP_SIGNAL || step_may_go_on(m, summary, err);
+}

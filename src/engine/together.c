@@ -1,0 +1,132 @@
+#include "engine/together.h"
+
+#include <string.h>
+
+#include "engine/frame.h"
+#include "engine/scripted.h"
+#include "pg/exec.h"
+
+static struct frame
+frame_of(struct migrator *m, const struct content *content, struct items *items)
+{
+    return (
+        struct frame){ .m = m, .content = content, .arena = m->arena, .items = items };
+}
+
+bool
+together_begin(struct migrator *m, const char *modes, struct error *err)
+{
+    const char *sql = FRAME_BEGIN;
+
+    if (modes != NULL && modes[0] != '\0')
+        sql = arena_printf(m->arena, "BEGIN READ WRITE, %s", modes);
+    return exec_command(&m->server.work, sql, NULL, err);
+}
+
+static void
+add_head(const struct frame *frame)
+{
+    if (!frame->m->dry_run)
+        frame_add_row(frame);
+    frame_add_lock_timeout(frame);
+}
+
+/* DISCARD ALL cannot stand in a transaction; this is what it does, and DESIGN 7's list. */
+static void
+add_tail(const struct frame *frame)
+{
+    static const char *const reset[] = {
+        "RESET ALL",         "CLOSE ALL",
+        "UNLISTEN *",        "DISCARD TEMP",
+        "DEALLOCATE ALL",    "DISCARD PLANS",
+        "DISCARD SEQUENCES", "SELECT pg_catalog.pg_advisory_unlock_all()"
+    };
+    struct items *items = frame->items;
+
+    items_add(items, ITEM_CONSTRAINTS, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
+    items_add(items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);
+    items_add(items, ITEM_SETTING, "RESET ROLE", NULL);
+    if (!frame->m->dry_run) {
+        items_add(items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp",
+                  NULL);
+        frame_add_history(frame);
+    }
+    for (size_t i = 0; i < sizeof(reset) / sizeof(reset[0]); i++)
+        items_add(items, ITEM_SETTING, reset[i], NULL);
+    items_add(items, ITEM_SETTING, session_settings(&frame->m->server), NULL);
+}
+
+static bool
+run_sql(struct migrator *m, const struct content *content, struct error *err)
+{
+    struct items items = { 0 };
+    struct frame frame = frame_of(m, content, &items);
+    size_t failed = 0;
+
+    add_head(&frame);
+    for (size_t n = 1; n <= content->sql.count; n++)
+        items_add_statement(&items, &content->sql, n);
+    add_tail(&frame);
+    if (frame_run(&frame, content->sql.has_copy, &failed, err))
+        return true;
+    content_place(content, failed, m->server.bytes, err);
+    return false;
+}
+
+static bool
+run_script(struct migrator *m, const struct content *content, struct error *err)
+{
+    struct host host = {
+        .ctx = m, .work = &m->server.work, .in_transaction = true, .log = scripted_log
+    };
+
+    if (scripted_run(m, content, &host, err) == SCRIPT_DONE)
+        return true;
+    content_place_script(content, err);
+    return false;
+}
+
+static bool
+run_part(struct migrator *m, const struct content *content,
+         void (*add)(const struct frame *frame), struct error *err)
+{
+    struct items items = { 0 };
+    struct frame frame = frame_of(m, content, &items);
+    size_t ignored;
+
+    add(&frame);
+    if (frame_run(&frame, false, &ignored, err))
+        return true;
+    content_place(content, 0, m->server.bytes, err);
+    return false;
+}
+
+bool
+together_run(struct migrator *m, const struct content *content, struct error *err)
+{
+    if (content->kind == FILE_SQL)
+        return run_sql(m, content, err);
+    return run_part(m, content, add_head, err) && run_script(m, content, err) &&
+           run_part(m, content, add_tail, err);
+}
+
+bool
+together_commit(struct migrator *m, const struct content *contents, size_t count,
+                struct error *err)
+{
+    struct items items = { 0 };
+    struct frame frame = frame_of(m, NULL, &items);
+    size_t ignored;
+
+    items_add(&items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp", NULL);
+    for (size_t i = 0; i < count; i++) {
+        struct guard guard = migrator_guard(m, frame_guard_row(&contents[i]),
+                                            contents[i].migration->version);
+
+        items_add(&items, ITEM_GUARD, guard_sql(&guard, m->arena), NULL);
+    }
+    items_add(&items, ITEM_COMMIT, "COMMIT", NULL);
+    items_add(&items, ITEM_AFTER, "DISCARD ALL", NULL);
+    items_add(&items, ITEM_AFTER, session_settings(&m->server), NULL);
+    return frame_run(&frame, false, &ignored, err);
+}
