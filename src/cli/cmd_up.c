@@ -46,12 +46,13 @@ read_failure(const struct invocation *inv, struct settings *settings, struct err
 static int
 exec(struct invocation *inv)
 {
-    struct settings settings = *inv->settings;
+    struct settings *settings = arena_alloc(inv->arena, sizeof(*settings));
     struct plan_request request;
     struct error err = { 0 };
 
-    inv->settings = &settings;
-    if (!read_failure(inv, &settings, &err) || !request_read(inv, &request, &err) ||
+    *settings = *inv->settings;
+    inv->settings = settings;
+    if (!read_failure(inv, settings, &err) || !request_read(inv, &request, &err) ||
         !settings_need_database(inv->settings, &err))
         return invocation_fail(inv, &err);
     if (invocation_has(inv, "plan"))
