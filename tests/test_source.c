@@ -49,7 +49,7 @@ test_names_that_are_none(void **state)
         { ".up.sql", FILENAME_IGNORED },
         { ".0001_x.up.sql", FILENAME_IGNORED },
         { "0007_x_up.sql", FILENAME_SUSPICIOUS },
-        { "0007_x.sql", FILENAME_SUSPICIOUS },
+        { "0007_x.sql", FILENAME_BARE },
         { "0007_x.lua", FILENAME_SUSPICIOUS },
         { "0007_x.UP.SQL", FILENAME_SUSPICIOUS },
         { "README.md", FILENAME_IGNORED },

@@ -75,17 +75,20 @@ print_file(const struct validation *v, const struct content *content, const char
 
 /* One file, up or down, as if it were an up file: the same rules hold. */
 static void
-validate_file(struct validation *v, const struct migration_file *file)
+validate_file(struct validation *v, const struct migration_file *file, bool down)
 {
     struct migration alone = { .version_text = "", .name = "", .up = *file };
+    bool second = file->goose && down; /* of a file that was counted */
     struct arena arena = { 0 };
     struct content content;
     struct error err = { 0 };
 
     if (file->kind == FILE_NONE)
         return;
-    v->files_seen++;
-    if (content_read(&alone, &arena, &content, &err)) {
+    v->files_seen += !second;
+    alone.down = down ? *file : (struct migration_file){ 0 };
+    if (down ? content_read_down(&alone, &arena, &content, &err)
+             : content_read(&alone, &arena, &content, &err)) {
         print_file(v, &content, file->path);
         json_object_array_add(v->files, file_document(&content, file->path));
     } else {
@@ -104,8 +107,8 @@ validate_folder(struct validation *v, struct error *err)
         return false;
     complain_problems(v, &problems);
     for (size_t i = 0; i < source.count; i++) {
-        validate_file(v, &source.migrations[i].up);
-        validate_file(v, &source.migrations[i].down);
+        validate_file(v, &source.migrations[i].up, false);
+        validate_file(v, &source.migrations[i].down, true);
     }
     return true;
 }
@@ -125,7 +128,10 @@ validate_named(struct validation *v, const char *path)
         error_set(&err, ERROR_PLAN, "'%s' is no migration: %s", path, name.reason);
         complain(v, &err);
     }
-    validate_file(v, &file);
+    file.goose = name.class == FILENAME_BARE;
+    validate_file(v, &file, name.down);
+    if (file.goose)
+        validate_file(v, &file, true);
 }
 
 static int

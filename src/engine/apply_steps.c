@@ -282,7 +282,7 @@ run_unit(struct stepper *s, const struct sql_unit *unit, bool marked)
 {
     if (unit->kind == UNIT_UNDONE)
         return run_undone(s, unit);
-    if (unit->kind == UNIT_BLOCK)
+    if (unit->kind == UNIT_BLOCK || unit->kind == UNIT_GROUP)
         return run_block(s, unit);
     if (class_of(s, unit)->kind == SQL_SESSION)
         return run_session(s, unit);

@@ -1,7 +1,9 @@
 #include "engine/content.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "plan/goose.h"
 #include "plan/sqlplace.h"
 #include "plan/sqlscan.h"
 #include "script/compile.h"
@@ -35,53 +37,111 @@ in_file(struct error *err, const char *path, const struct fs_text *text)
     return false;
 }
 
-/* Its bytes are checked too: the history keeps it as text. */
+static const char *
+lookup(void *ctx, const char *name)
+{
+    (void)ctx;
+    return getenv(name);
+}
+
+/* What of the file is meant: all of it, or of goose's files a section. */
+static bool
+take_section(const struct migration_file *file, bool down, struct arena *arena,
+             struct fs_text *text, struct goose *goose, struct error *err)
+{
+    struct goose_input in = { .text = text->bytes,
+                              .size = text->size,
+                              .file = file->goose ? GOOSE_BOTH
+                                      : down      ? GOOSE_DOWN
+                                                  : GOOSE_UP,
+                              .down = down,
+                              .env = { .lookup = lookup } };
+
+    *goose = (struct goose){ 0 };
+    if (file->kind != FILE_SQL)
+        return true;
+    if (!goose_read(&in, arena, goose, err))
+        return false;
+    if (goose->annotated)
+        *text = (struct fs_text){ .bytes = arena_strndup(arena, goose->text, goose->size),
+                                  .size = goose->size };
+    return true;
+}
+
+/* Its bytes are checked too: the history keeps it as text, that it can stand alone. */
 static bool
 read_undo(const struct migration *migration, struct arena *arena, struct content *out,
           struct error *err)
 {
-    const char *path = migration->down.path;
+    const struct migration_file *down = &migration->down;
+    struct goose goose;
+    struct fs_text whole;
 
-    if (migration->down.kind == FILE_NONE)
+    if (down->kind == FILE_NONE)
         return true;
-    if (!fs_read(path, arena, &out->undo, err))
-        return in_file(err, path, NULL);
-    return sqlfile_check_bytes(out->undo.bytes, out->undo.size, err) ||
-           in_file(err, path, &out->undo);
+    if (!fs_read(down->path, arena, &out->undo, err))
+        return in_file(err, down->path, NULL);
+    whole = out->undo;
+    if (!sqlfile_check_bytes(whole.bytes, whole.size, err) ||
+        !take_section(down, true, arena, &out->undo, &goose, err))
+        return in_file(err, down->path, &whole);
+    if (goose.annotated)
+        out->undo.bytes =
+            arena_printf(arena, "%s%s",
+                         goose.no_transaction ? "-- luamig: no-transaction\n" : "",
+                         out->undo.bytes + strspn(out->undo.bytes, "\r\n"));
+    return true;
 }
 
 static bool
-parse_body(struct arena *arena, struct content *out, struct error *err)
+parse_body(struct arena *arena, const struct goose *goose, struct content *out,
+           struct error *err)
 {
     const struct fs_text *script = &out->script;
 
     if (out->kind == FILE_LUA)
         return sqlfile_check_bytes(script->bytes, script->size, err) &&
                script_compile(out->path, script->bytes, script->size, err);
-    return sqlfile_read(script->bytes, script->size, out->directives.no_transaction,
-                        arena, &out->sql, err);
+    if (goose->no_transaction)
+        out->directives.no_transaction = true;
+    if (!sqlfile_read(script->bytes, script->size, out->directives.no_transaction, arena,
+                      &out->sql, err))
+        return false;
+    sqlfile_group(&out->sql, goose->blocks, goose->block_count);
+    return true;
 }
 
 static bool
-parse(struct arena *arena, struct content *out, struct error *err)
+parse(struct arena *arena, const struct goose *goose, struct content *out,
+      struct error *err)
 {
     const struct fs_text *script = &out->script;
 
-    digest_sha256(script->bytes, script->size, out->checksum);
     return (directives_read(script->bytes, script->size, arena, &out->directives, err) &&
-            parse_body(arena, out, err)) ||
+            parse_body(arena, goose, out, err)) ||
            in_file(err, out->path, script);
 }
 
+/* The checksum is the whole file's. What belongs to no version is goose's if it looks so. */
 static bool
-read_script(const struct migration_file *file, struct arena *arena, struct content *out,
-            struct error *err)
+read_script(const struct migration_file *named, bool down, struct arena *arena,
+            struct content *out, struct error *err)
 {
+    struct migration_file copy = *named, *file = &copy;
+    struct goose goose;
+    struct fs_text whole;
+
     out->path = file->path;
     out->kind = file->kind;
     if (!fs_read(file->path, arena, &out->script, err))
         return in_file(err, file->path, NULL);
-    return parse(arena, out, err);
+    whole = out->script;
+    digest_sha256(whole.bytes, whole.size, out->checksum);
+    if (out->unrecorded && goose_is(whole.bytes, whole.size))
+        file->goose = true;
+    if (!take_section(file, down, arena, &out->script, &goose, err))
+        return in_file(err, file->path, &whole);
+    return parse(arena, &goose, out, err);
 }
 
 bool
@@ -89,7 +149,7 @@ content_read(const struct migration *migration, struct arena *arena, struct cont
              struct error *err)
 {
     *out = (struct content){ .migration = migration };
-    return read_script(&migration->up, arena, out, err) &&
+    return read_script(&migration->up, false, arena, out, err) &&
            read_undo(migration, arena, out, err);
 }
 
@@ -98,7 +158,7 @@ content_read_down(const struct migration *migration, struct arena *arena,
                   struct content *out, struct error *err)
 {
     *out = (struct content){ .migration = migration, .down = true };
-    return read_script(&migration->down, arena, out, err);
+    return read_script(&migration->down, true, arena, out, err);
 }
 
 static bool
@@ -110,7 +170,7 @@ ends_in(const char *path, const char *ending)
 }
 
 bool
-content_read_file(const char *path, struct arena *arena, struct content *out,
+content_read_file(const char *path, bool down, struct arena *arena, struct content *out,
                   struct error *err)
 {
     struct migration *migration = arena_alloc(arena, sizeof(*migration));
@@ -122,7 +182,7 @@ content_read_file(const char *path, struct arena *arena, struct content *out,
     migration->up.path = path;
     migration->up.kind = ends_in(path, ".lua") ? FILE_LUA : FILE_SQL;
     *out = (struct content){ .migration = migration, .unrecorded = true };
-    return read_script(&migration->up, arena, out, err);
+    return read_script(&migration->up, down, arena, out, err);
 }
 
 bool
@@ -130,12 +190,15 @@ content_take_down(const struct migration *migration, enum file_kind kind,
                   const char *text, struct arena *arena, struct content *out,
                   struct error *err)
 {
+    static const struct goose none;
+
     *out = (struct content){ .migration = migration, .down = true, .kind = kind };
     out->path = arena_printf(arena, "the history's down of %s_%s",
                              migration->version_text, migration->name);
     out->script.size = strlen(text);
     out->script.bytes = arena_strndup(arena, text, out->script.size);
-    return parse(arena, out, err);
+    digest_sha256(text, out->script.size, out->checksum);
+    return parse(arena, &none, out, err);
 }
 
 bool

@@ -40,11 +40,12 @@ bool content_read_down(const struct migration *migration, struct arena *arena,
                        struct content *out, struct error *err);
 
 /*
- * A script that belongs to no version. The migration is made for messages: its name is the
+ * A script that belongs to no version; of a file with goose's sections the Down one, if
+ * down. The migration is made for messages: its name is the
  * path, its version_text "". ERROR_USAGE unless it ends in .sql or .lua.
  */
-bool content_read_file(const char *path, struct arena *arena, struct content *out,
-                       struct error *err);
+bool content_read_file(const char *path, bool down, struct arena *arena,
+                       struct content *out, struct error *err);
 
 /* The same for a down that is no file any more: its text as the history kept it. */
 bool content_take_down(const struct migration *migration, enum file_kind kind,

@@ -87,8 +87,23 @@ suspicious(struct filename *out, const char *reason)
     out->reason = reason;
 }
 
+/* Whether it is <version>_<name>.sql, which goose would run. */
+static bool
+parse_bare(const char *text, struct arena *arena, struct filename *out)
+{
+    size_t len = strlen(text) - strlen(".sql"), version = digits(text);
+
+    if (!ends_with(text, ".sql") || version + 1 >= len || text[version] != '_' ||
+        !read_version(text, version, arena, out))
+        return false;
+    out->class = FILENAME_BARE;
+    out->kind = FILE_SQL;
+    out->name = arena_strndup(arena, text + version + 1, len - version - 1);
+    return true;
+}
+
 static void
-parse_other(const char *text, struct filename *out)
+parse_other(const char *text, struct arena *arena, struct filename *out)
 {
     bool sql = ends_with(text, ".sql"), lua = ends_with(text, ".lua");
 
@@ -101,6 +116,9 @@ parse_other(const char *text, struct filename *out)
     if (ends_with(text, "_up.sql") || ends_with(text, "_up.lua") ||
         ends_with(text, "_down.sql") || ends_with(text, "_down.lua"))
         suspicious(out, "write .up or .down before the ending, not _up or _down");
+    else if (parse_bare(text, arena, out))
+        out->reason = "it says neither .up nor .down before the ending, and has no "
+                      "`-- +goose Up`";
     else
         suspicious(out, "it says neither .up nor .down before the ending");
 }
@@ -117,5 +135,5 @@ filename_parse(const char *text, struct arena *arena, struct filename *out)
             return;
         }
     }
-    parse_other(text, out);
+    parse_other(text, arena, out);
 }

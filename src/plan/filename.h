@@ -14,6 +14,7 @@ enum filename_class {
     FILENAME_IGNORED,   /* README, .go, ... */
     FILENAME_MIGRATION, /* <version>_<name>.up.sql and its like */
     FILENAME_MISNAMED,  /* ends like a migration, but is none: an error */
+    FILENAME_BARE,      /* <version>_<name>.sql: goose's, or suspicious */
     FILENAME_SUSPICIOUS /* looks as if it was meant: a warning */
 };
 
@@ -23,7 +24,8 @@ struct filename {
     const char *version_text, *name; /* in the arena */
     enum file_kind kind;
     bool down;
-    const char *reason; /* of MISNAMED and SUSPICIOUS: what is wrong and what to write */
+    const char
+        *reason; /* of MISNAMED, BARE and SUSPICIOUS: what is wrong and what to write */
 };
 
 void filename_parse(const char *text, struct arena *arena, struct filename *out);

@@ -104,8 +104,10 @@ check_beside(struct opening *o, const char *name)
     problems_add(o->problems, o->arena,
                  &(struct problem){
                      .kind = PROBLEM_MISPLACED,
-                     .level = parsed.class == FILENAME_SUSPICIOUS ? PROBLEM_WARNING
-                                                                  : PROBLEM_ERROR,
+                     .level = parsed.class == FILENAME_SUSPICIOUS ||
+                                      parsed.class == FILENAME_BARE
+                                  ? PROBLEM_WARNING
+                                  : PROBLEM_ERROR,
                      .file = path,
                      .message =
                          arena_printf(o->arena, "'%s' stands beside the layers", path),

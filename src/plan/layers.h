@@ -24,6 +24,8 @@ struct layer {
 };
 
 struct layers {
+    /* Whether a bare .sql file is goose's, and has a Down section; NULL: none is. */
+    bool (*is_goose)(const char *path, bool *has_down);
     const char *dir;
     struct layer *list;
     size_t count;

@@ -5,15 +5,18 @@
 #include <string.h>
 
 #include "plan/filename.h"
+#include "plan/goose.h"
 
 /* A file that is a migration's; path is as messages show it. */
 struct found {
     struct filename name;
     const char *path;
     const char *environment;
+    bool goose;
 };
 
 struct building {
+    const struct layers *layers;
     struct arena *arena;
     struct source *out;
     struct problems *problems;
@@ -31,25 +34,48 @@ add_problem(struct building *b, enum problem_kind kind, enum problem_level level
 }
 
 static void
+keep(struct building *b, struct found found)
+{
+    b->list = xgrow(b->list, b->count, &b->capacity, sizeof(*b->list));
+    b->list[b->count++] = found;
+}
+
+/* One file with two sections is an up, and a down if it has one. */
+static bool
+take_goose(struct building *b, const struct found *found)
+{
+    struct found down = *found;
+    bool has_down = false;
+
+    if (b->layers->is_goose == NULL || !b->layers->is_goose(found->path, &has_down))
+        return false;
+    keep(b, *found);
+    down.name.down = true;
+    if (has_down)
+        keep(b, down);
+    return true;
+}
+
+static void
 take_name(struct building *b, const struct layer *layer, const char *name)
 {
-    struct filename parsed;
-    const char *path;
+    struct found found = { .environment = layer->environment };
+    enum filename_class class;
 
-    filename_parse(name, b->arena, &parsed);
-    if (parsed.class == FILENAME_IGNORED)
+    filename_parse(name, b->arena, &found.name);
+    class = found.name.class;
+    if (class == FILENAME_IGNORED)
         return;
-    path = fs_join(b->arena, layer->folder, name);
-    if (parsed.class == FILENAME_MIGRATION) {
-        b->list = xgrow(b->list, b->count, &b->capacity, sizeof(*b->list));
-        b->list[b->count++] = (struct found){ .name = parsed,
-                                              .path = path,
-                                              .environment = layer->environment };
-        return;
-    }
-    add_problem(b, PROBLEM_MISNAMED,
-                parsed.class == FILENAME_MISNAMED ? PROBLEM_ERROR : PROBLEM_WARNING, path,
-                arena_printf(b->arena, "'%s' is no migration: %s", name, parsed.reason));
+    found.path = fs_join(b->arena, layer->folder, name);
+    found.goose = class == FILENAME_BARE;
+    if (class == FILENAME_MIGRATION)
+        keep(b, found);
+    else if (class != FILENAME_BARE || !take_goose(b, &found))
+        add_problem(b, PROBLEM_MISNAMED,
+                    class == FILENAME_MISNAMED ? PROBLEM_ERROR : PROBLEM_WARNING,
+                    found.path,
+                    arena_printf(b->arena, "'%s' is no migration: %s", name,
+                                 found.name.reason));
 }
 
 /* By version, ups before downs, then by path so that messages do not depend on order. */
@@ -83,7 +109,7 @@ add_up(struct building *b, const struct found *up)
         .version_text = up->name.version_text,
         .name = up->name.name,
         .environment = up->environment,
-        .up = { .kind = up->name.kind, .path = up->path },
+        .up = { .kind = up->name.kind, .goose = up->goose, .path = up->path },
     };
 }
 
@@ -111,7 +137,9 @@ add_down(struct building *b, const struct found *down)
     }
     if (last->environment != down->environment)
         report_two_layers(b, last, down);
-    last->down = (struct migration_file){ .kind = down->name.kind, .path = down->path };
+    last->down = (struct migration_file){ .kind = down->name.kind,
+                                          .goose = down->goose,
+                                          .path = down->path };
 }
 
 static void
@@ -138,7 +166,9 @@ void
 source_build(const struct layers *layers, struct arena *arena, struct source *out,
              struct problems *problems)
 {
-    struct building b = { .arena = arena, .out = out, .problems = problems };
+    struct building b = {
+        .layers = layers, .arena = arena, .out = out, .problems = problems
+    };
 
     *out = (struct source){ .dir = layers->dir, .environments = layers->selection };
     for (size_t i = 0; i < layers->count; i++) {
@@ -151,6 +181,20 @@ source_build(const struct layers *layers, struct arena *arena, struct source *ou
     free(b.list);
 }
 
+/* What cannot be read is told when it is to run. */
+static bool
+look_for_goose(const char *path, bool *has_down)
+{
+    struct arena arena = { 0 };
+    struct error ignored = { 0 };
+    struct fs_text text;
+    bool is = fs_read(path, &arena, &text, &ignored) && goose_is(text.bytes, text.size);
+
+    *has_down = is && goose_has_down(text.bytes, text.size);
+    arena_release(&arena);
+    return is;
+}
+
 bool
 source_open(const struct settings *settings, struct arena *arena, struct source *out,
             struct problems *problems, struct error *err)
@@ -159,6 +203,7 @@ source_open(const struct settings *settings, struct arena *arena, struct source 
 
     if (!layers_open(settings, arena, &layers, problems, err))
         return false;
+    layers.is_goose = look_for_goose;
     source_build(&layers, arena, out, problems);
     return true;
 }

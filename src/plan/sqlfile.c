@@ -305,3 +305,58 @@ sqlfile_read(const char *text, size_t size, bool no_transaction, struct arena *a
     out->count = split.count;
     return classify_all(&r) && check_blocks(&r) && decide_mode(&r);
 }
+
+/* Whether unit i begins in the range and can be in a transaction with others. */
+static bool
+fits(const struct sql_file *file, size_t i, const struct sql_range *range)
+{
+    const struct sql_unit *unit = &file->units[i];
+    size_t offset = file->statements[unit->first].offset;
+    enum sql_kind kind = file->classes[unit->first].kind;
+
+    return unit->kind == UNIT_SINGLE && kind != SQL_OUTSIDE && kind != SQL_SESSION &&
+           offset >= range->offset && offset - range->offset < range->length;
+}
+
+static bool
+starts_in(const struct sql_file *file, size_t i, const struct sql_range *range)
+{
+    size_t offset = file->statements[file->units[i].first].offset;
+
+    return offset >= range->offset && offset - range->offset < range->length;
+}
+
+/* How many units from i on are the range's; 0 if one of them has to stand alone. */
+static size_t
+run_length(const struct sql_file *file, size_t i, const struct sql_range *range)
+{
+    size_t n = 0;
+
+    for (; i + n < file->unit_count && starts_in(file, i + n, range); n++) {
+        if (!fits(file, i + n, range))
+            return 0;
+    }
+    return n;
+}
+
+void
+sqlfile_group(struct sql_file *file, const struct sql_range *ranges, size_t count)
+{
+    size_t kept = 0, range = 0, n;
+
+    for (size_t i = 0; i < file->unit_count; i += n) {
+        size_t offset = file->statements[file->units[i].first].offset;
+
+        while (range < count && offset >= ranges[range].offset + ranges[range].length)
+            range++;
+        n = range < count ? run_length(file, i, &ranges[range]) : 0;
+        file->units[kept] = file->units[i];
+        if (n > 1)
+            file->units[kept] = (struct sql_unit){ .kind = UNIT_GROUP,
+                                                   .first = file->units[i].first,
+                                                   .count = n };
+        n = n > 1 ? n : 1;
+        kept++;
+    }
+    file->unit_count = kept;
+}

@@ -16,6 +16,7 @@ enum sql_mode {
 enum sql_unit_kind {
     UNIT_SINGLE,
     UNIT_BLOCK,  /* BEGIN ... COMMIT, both included */
+    UNIT_GROUP,  /* what was marked to go together: one transaction */
     UNIT_UNDONE, /* BEGIN ... ROLLBACK */
     UNIT_DROPPED /* a COMMIT or ROLLBACK outside a block: not sent */
 };
@@ -23,6 +24,11 @@ enum sql_unit_kind {
 struct sql_unit {
     enum sql_unit_kind kind;
     size_t first, count; /* statements, 0-based */
+};
+
+/* A part of a file's text. */
+struct sql_range {
+    size_t offset, length;
 };
 
 struct sql_file {
@@ -51,5 +57,11 @@ bool sqlfile_check_bytes(const char *text, size_t size, struct error *err);
  */
 bool sqlfile_read(const char *text, size_t size, bool no_transaction, struct arena *arena,
                   struct sql_file *out, struct error *err);
+
+/*
+ * Statements mode: makes one unit of the statements in each range (ascending), unless one
+ * of them has to stand alone.
+ */
+void sqlfile_group(struct sql_file *file, const struct sql_range *ranges, size_t count);
 
 #endif

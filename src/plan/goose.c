@@ -1,0 +1,424 @@
+#include "plan/goose.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/words.h"
+#include "plan/sqlscan.h"
+
+enum annotation {
+    NO_ANNOTATION,
+    UP,
+    DOWN,
+    STATEMENT_BEGIN,
+    STATEMENT_END,
+    NO_TRANSACTION,
+    ENVSUB_ON,
+    ENVSUB_OFF,
+    UNKNOWN
+};
+
+static const char *const words[] = {
+    "Up",         "Down", "StatementBegin", "StatementEnd", "NO TRANSACTION", "ENVSUB ON",
+    "ENVSUB OFF", NULL
+};
+
+enum section {
+    BEFORE, /* the first annotation */
+    IN_UP,
+    IN_DOWN
+};
+
+struct reading {
+    const struct goose_input *in;
+    struct arena *arena;
+    struct goose *out;
+    struct error *err;
+    struct strbuf text;
+    enum section section;
+    size_t line;
+    bool has_up, in_block, envsub;
+    size_t block_line, block_start;
+    size_t down_line;
+    size_t head; /* bytes of text before Up */
+};
+
+struct line {
+    const char *text;
+    size_t len; /* without its end */
+    size_t end; /* bytes of the end: \n, \r\n or none */
+};
+
+static bool
+fail(struct reading *r, size_t line, const char *message, const char *hint)
+{
+    error_set(r->err, ERROR_PLAN, "%s", message);
+    error_at(r->err, "", line, 0);
+    return error_hint(r->err, "%s", hint);
+}
+
+static bool
+is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* "+goose" right behind the dashes of a comment, and what follows; prose is none. */
+static bool
+is_annotation(const struct line *line, const char **word, size_t *len, bool *indented)
+{
+    const char *at = line->text, *end = at + line->len;
+
+    while (at < end && is_blank(*at))
+        at++;
+    *indented = at > line->text;
+    if (end - at < 2 || at[0] != '-' || at[1] != '-')
+        return false;
+    for (at += 2; at < end && is_blank(*at);)
+        at++;
+    if (end - at < 6 || strncasecmp(at, "+goose", 6) != 0 ||
+        (end - at > 6 && !is_blank(at[6])))
+        return false;
+    for (at += 6; at < end && is_blank(*at);)
+        at++;
+    while (end > at && is_blank(end[-1]))
+        end--;
+    *word = at;
+    *len = (size_t)(end - at);
+    return true;
+}
+
+static enum annotation
+annotation_of(const char *word, size_t len)
+{
+    for (int i = 0; words[i] != NULL; i++) {
+        if (strlen(words[i]) == len && strncasecmp(words[i], word, len) == 0)
+            return (enum annotation)(UP + i);
+    }
+    return UNKNOWN;
+}
+
+static bool
+unknown(struct reading *r, const char *word, size_t len)
+{
+    const char *text = arena_strndup(r->arena, word, len);
+    const char *nearest = words_nearest(text, words);
+
+    if (nearest == NULL)
+        nearest = "Up, Down, StatementBegin, StatementEnd, NO TRANSACTION, ENVSUB ON or "
+                  "ENVSUB OFF";
+    return fail(r, r->line,
+                arena_printf(r->arena, "unknown annotation '-- +goose %s'", text),
+                arena_printf(r->arena, "Write %s.", nearest));
+}
+
+static bool
+wants(const struct reading *r)
+{
+    if (r->in->file != GOOSE_BOTH)
+        return true;
+    return r->section == (r->in->down ? IN_DOWN : IN_UP);
+}
+
+static bool
+take_up(struct reading *r)
+{
+    if (r->in->file == GOOSE_DOWN)
+        return fail(r, r->line, "an Up section in a down file",
+                    "Put it into the .up.sql file.");
+    if (r->has_up)
+        return fail(r, r->line, "'-- +goose Up' stands here twice",
+                    "A file has one Up section.");
+    if (r->section == IN_DOWN)
+        return fail(r, r->line, "'-- +goose Up' behind '-- +goose Down'",
+                    "The Up section comes first.");
+    r->has_up = true;
+    r->head = r->text.len;
+    r->section = IN_UP;
+    return true;
+}
+
+static bool
+take_down(struct reading *r)
+{
+    if (r->in->file == GOOSE_UP)
+        return fail(r, r->line, "a Down section in an up file",
+                    "Put it into the .down.sql file.");
+    if (r->down_line > 0)
+        return fail(r, r->line, "'-- +goose Down' stands here twice",
+                    "A file has one Down section.");
+    if (r->in->file == GOOSE_BOTH && !r->has_up)
+        return fail(r, r->line, "'-- +goose Down' before '-- +goose Up'",
+                    "The Up section comes first.");
+    r->down_line = r->line;
+    r->section = IN_DOWN;
+    r->out->has_down = true;
+    return true;
+}
+
+static bool
+take_begin(struct reading *r)
+{
+    if (r->in->file == GOOSE_BOTH && r->section == BEFORE)
+        return fail(r, r->line, "'-- +goose StatementBegin' before '-- +goose Up'",
+                    "Begin with -- +goose Up.");
+    r->in_block = true;
+    r->block_line = r->line;
+    r->block_start = r->text.len;
+    return true;
+}
+
+/* goose takes the block as it is, with or without a semicolon at its end. */
+static bool
+take_end(struct reading *r)
+{
+    struct goose *out = r->out;
+
+    if (!r->in_block)
+        return fail(r, r->line, "'-- +goose StatementEnd' without StatementBegin",
+                    "Begin the statement with -- +goose StatementBegin.");
+    r->in_block = false;
+    if (!wants(r))
+        return true;
+    out->blocks[out->block_count++] =
+        (struct sql_range){ .offset = r->block_start,
+                            .length = r->text.len - r->block_start };
+    strbuf_putc(&r->text, ';');
+    return true;
+}
+
+/* Inside of a block only its end may come. */
+static bool
+check_block(struct reading *r, enum annotation annotation)
+{
+    if (!r->in_block || annotation == STATEMENT_END || annotation == ENVSUB_ON ||
+        annotation == ENVSUB_OFF || annotation == NO_TRANSACTION)
+        return true;
+    return fail(r, r->block_line, "missing '-- +goose StatementEnd'",
+                "End the statement that begins here before the next annotation.");
+}
+
+static bool
+take_annotation(struct reading *r, enum annotation annotation)
+{
+    if (!check_block(r, annotation))
+        return false;
+    switch (annotation) {
+    case UP: return take_up(r);
+    case DOWN: return take_down(r);
+    case STATEMENT_BEGIN: return take_begin(r);
+    case STATEMENT_END: return take_end(r);
+    case NO_TRANSACTION: r->out->no_transaction = true; break;
+    case ENVSUB_ON: r->envsub = true; break;
+    case ENVSUB_OFF: r->envsub = false; break;
+    case NO_ANNOTATION:
+    case UNKNOWN: break;
+    }
+    return true;
+}
+
+/* Comments before Up go to both sections: directives may stand there. */
+static bool
+take_text(struct reading *r, const struct line *line)
+{
+    if (r->section != BEFORE && !wants(r))
+        return true;
+    if (!r->envsub) {
+        strbuf_add(&r->text, line->text, line->len);
+        return true;
+    }
+    if (envsub_expand(&r->in->env, line->text, line->len, &r->text, r->err))
+        return true;
+    return error_at(r->err, "", r->line, 0);
+}
+
+static bool
+take_line(struct reading *r, const struct line *line)
+{
+    const char *word;
+    size_t len;
+    bool indented, ok;
+    enum annotation annotation;
+
+    r->line++;
+    if (is_annotation(line, &word, &len, &indented)) {
+        annotation = annotation_of(word, len);
+        if (indented)
+            return fail(r, r->line, "white space before an annotation",
+                        "Let the line begin with --.");
+        if (annotation == UNKNOWN)
+            return unknown(r, word, len);
+        ok = take_annotation(r, annotation);
+    } else {
+        ok = take_text(r, line);
+    }
+    if (ok)
+        strbuf_add(&r->text, line->text + line->len, line->end);
+    return ok;
+}
+
+static struct line
+next_line(const char *text, const char *end)
+{
+    const char *newline = memchr(text, '\n', (size_t)(end - text));
+    struct line line = { .text = text };
+
+    if (newline == NULL) {
+        line.len = (size_t)(end - text);
+        return line;
+    }
+    line.end = newline > text && newline[-1] == '\r' ? 2 : 1;
+    line.len = (size_t)(newline + 1 - text) - line.end;
+    return line;
+}
+
+static bool
+take_lines(struct reading *r)
+{
+    const char *at = r->in->text, *end = at + r->in->size;
+
+    if (r->in->size >= 3 && memcmp(at, "\xEF\xBB\xBF", 3) == 0)
+        at += 3;
+    while (at < end) {
+        struct line line = next_line(at, end);
+
+        if (!take_line(r, &line))
+            return false;
+        at += line.len + line.end;
+    }
+    if (r->in_block)
+        return fail(r, r->block_line, "missing '-- +goose StatementEnd'",
+                    "End the statement that begins here.");
+    return true;
+}
+
+static bool
+is_inside(const struct goose *out, size_t offset)
+{
+    for (size_t i = 0; i < out->block_count; i++) {
+        if (offset >= out->blocks[i].offset &&
+            offset - out->blocks[i].offset < out->blocks[i].length)
+            return true;
+    }
+    return false;
+}
+
+static bool
+runs_into_block(const struct goose *out, const struct sql_statement *s)
+{
+    for (size_t i = 0; i < out->block_count; i++) {
+        size_t start = out->blocks[i].offset;
+
+        if (s->offset < start && start < s->offset + s->length)
+            return true;
+    }
+    return false;
+}
+
+/* A statement outside of a block ends with a semicolon, as goose wants it. */
+static bool
+check_ends(struct reading *r)
+{
+    struct goose *out = r->out;
+    struct sql_statements split;
+    const struct sql_statement *last;
+    size_t end;
+
+    if (!sqlscan_split(out->text, out->size, r->arena, &split, r->err))
+        return false;
+    for (size_t i = 0; i < split.count; i++) {
+        if (runs_into_block(out, &split.list[i]))
+            return fail(r, split.list[i].line, "missing semicolon",
+                        "End the statement before -- +goose StatementBegin.");
+    }
+    if (split.count == 0)
+        return true;
+    last = &split.list[split.count - 1];
+    end = last->offset + last->length;
+    if (is_inside(out, last->offset) || last->copy_data != NULL ||
+        memchr(out->text + end, ';', out->size - end) != NULL)
+        return true;
+    return fail(r, last->line, "missing semicolon",
+                "End the section's last statement with `;`.");
+}
+
+/* Before Up only comments may stand. */
+static bool
+check_head(struct reading *r)
+{
+    struct sql_statements split;
+
+    if (r->in->file != GOOSE_BOTH)
+        return true;
+    if (!r->has_up)
+        return fail(r, 1, "there is no '-- +goose Up'", "Begin with -- +goose Up.");
+    if (!sqlscan_split(r->out->text, r->head, r->arena, &split, r->err))
+        return false;
+    if (split.count == 0)
+        return true;
+    return fail(r, split.list[0].line, "a statement before '-- +goose Up'",
+                "Begin with -- +goose Up.");
+}
+
+static bool
+has(const char *text, size_t size, enum annotation wanted)
+{
+    const char *at = text, *end = text + size, *word;
+    size_t len;
+    bool indented;
+
+    if (size >= 3 && memcmp(at, "\xEF\xBB\xBF", 3) == 0)
+        at += 3;
+    while (at < end) {
+        struct line line = next_line(at, end);
+
+        if (is_annotation(&line, &word, &len, &indented) &&
+            annotation_of(word, len) == wanted)
+            return true;
+        at += line.len + line.end;
+    }
+    return false;
+}
+
+bool
+goose_is(const char *text, size_t size)
+{
+    return has(text, size, UP);
+}
+
+bool
+goose_has_down(const char *text, size_t size)
+{
+    return has(text, size, DOWN);
+}
+
+/* Nearly every file: nothing to look at. */
+static bool
+mentions(const char *text, size_t size)
+{
+    for (const char *at = text;
+         (at = memchr(at, '+', size - (size_t)(at - text))) != NULL; at++) {
+        if (size - (size_t)(at - text) >= 6 && strncasecmp(at, "+goose", 6) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool
+goose_read(const struct goose_input *in, struct arena *arena, struct goose *out,
+           struct error *err)
+{
+    struct reading r = { .in = in, .arena = arena, .out = out, .err = err };
+    bool ok;
+
+    *out = (struct goose){ .text = in->text, .size = in->size };
+    if (in->file != GOOSE_BOTH && !mentions(in->text, in->size))
+        return true;
+    out->annotated = true;
+    out->blocks = arena_alloc(arena, (in->size / 24 + 1) * sizeof(*out->blocks));
+    ok = take_lines(&r);
+    out->size = r.text.len;
+    out->text = arena_strndup(arena, strbuf_text(&r.text), r.text.len);
+    strbuf_release(&r.text);
+    return ok && check_head(&r) && (in->file != GOOSE_BOTH || check_ends(&r));
+}

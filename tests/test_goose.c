@@ -1,0 +1,243 @@
+#include "tests/test.h"
+
+#include <string.h>
+
+#include "plan/goose.h"
+
+static struct arena arena;
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    arena_release(&arena);
+    return 0;
+}
+
+static const char *
+lookup(void *ctx, const char *name)
+{
+    (void)ctx;
+    if (strcmp(name, "V") == 0)
+        return "value";
+    return strcmp(name, "EMPTY") == 0 ? "" : NULL;
+}
+
+static bool
+read_as(enum goose_file file, const char *text, bool down, struct goose *out,
+        struct error *err)
+{
+    struct goose_input in = { .text = text,
+                              .size = strlen(text),
+                              .file = file,
+                              .down = down,
+                              .env = { .lookup = lookup } };
+
+    *err = (struct error){ 0 };
+    return goose_read(&in, &arena, out, err);
+}
+
+static void
+a_section_keeps_its_lines(void **state)
+{
+    static const char text[] = "-- a\n-- +goose Up\nCREATE TABLE a ();\n\n"
+                               "-- +goose Down\r\nDROP TABLE a;\r\n";
+    struct goose g;
+    struct error err;
+
+    (void)state;
+    assert_true(read_as(GOOSE_BOTH, text, false, &g, &err));
+    assert_string_equal(g.text, "-- a\n\nCREATE TABLE a ();\n\n\r\n\r\n");
+    assert_true(g.annotated && g.has_down && !g.no_transaction);
+    assert_true(read_as(GOOSE_BOTH, text, true, &g, &err));
+    assert_string_equal(g.text, "-- a\n\n\n\n\r\nDROP TABLE a;\r\n");
+    assert_true(goose_is(text, strlen(text)) && goose_has_down(text, strlen(text)));
+}
+
+static void
+annotations_are_read_in_any_case(void **state)
+{
+    struct goose g;
+    struct error err;
+
+    (void)state;
+    assert_true(read_as(GOOSE_BOTH,
+                        "\xEF\xBB\xBF--+GOOSE no transaction\n-- +goose uP\n"
+                        "-- +goose statementbegin\nSELECT 1; SELECT 2\n"
+                        "--   +goose STATEMENTEND  \n-- see +goose docs\n",
+                        false, &g, &err));
+    assert_true(g.no_transaction);
+    assert_int_equal(g.block_count, 1);
+    assert_memory_equal(g.text + g.blocks[0].offset, "\nSELECT 1; SELECT 2\n",
+                        g.blocks[0].length);
+    assert_non_null(strstr(g.text, "SELECT 2\n;\n-- see +goose docs"));
+}
+
+static void
+assert_refused(enum goose_file file, const char *text, size_t line, const char *message)
+{
+    struct goose g;
+    struct error err;
+
+    assert_false(read_as(file, text, false, &g, &err));
+    assert_non_null(strstr(err.message, message));
+    assert_int_equal(err.place.line, line);
+    assert_int_equal(err.kind, ERROR_PLAN);
+    assert_true(err.hint[0] != '\0');
+}
+
+static void
+what_goose_refuses_is_refused_with_its_line(void **state)
+{
+    (void)state;
+    assert_refused(GOOSE_BOTH, "-- +goose Up\n-- +goose Up\n", 2, "twice");
+    assert_refused(GOOSE_BOTH, "-- +goose Up\n-- +goose Down\n-- +goose Down\n", 3,
+                   "twice");
+    assert_refused(GOOSE_BOTH, "-- +goose Down\n-- +goose Up\n", 1, "before");
+    assert_refused(GOOSE_BOTH, "-- +goose Up\n-- +goose Down\n-- +goose Up\n", 3,
+                   "twice");
+    assert_refused(GOOSE_BOTH, "-- +goose Up\n-- +goose StatementEnd\n", 2,
+                   "without StatementBegin");
+    assert_refused(GOOSE_BOTH,
+                   "-- +goose Up\n-- +goose StatementBegin\n-- +goose StatementBegin\n",
+                   2, "missing '-- +goose StatementEnd'");
+    assert_refused(GOOSE_BOTH, "-- +goose Up\n-- +goose StatementBegin\nSELECT 1;\n", 2,
+                   "missing '-- +goose StatementEnd'");
+    assert_refused(GOOSE_BOTH,
+                   "-- +goose Up\n-- +goose StatementBegin\nx\n-- +goose Down\n", 2,
+                   "missing '-- +goose StatementEnd'");
+    assert_refused(GOOSE_BOTH, "-- +goose StatementBegin\n-- +goose Up\n", 1, "before");
+    assert_refused(GOOSE_BOTH, "-- +goose Up\n-- +goose Dwon\n", 2,
+                   "unknown annotation '-- +goose Dwon'");
+    assert_refused(GOOSE_BOTH, "-- +goose Up\n  -- +goose Down\n", 2, "white space");
+    assert_refused(GOOSE_BOTH, "\nSELECT 1;\n-- +goose Up\n", 2, "a statement before");
+    assert_refused(GOOSE_BOTH, "-- +goose Up\nSELECT 1\n", 2, "missing semicolon");
+    assert_refused(GOOSE_BOTH, "-- +goose Up\nSELECT 1\n-- +goose Down\nSELECT 2;", 2,
+                   "missing semicolon");
+    assert_refused(GOOSE_BOTH,
+                   "-- +goose Up\nSELECT 1\n-- +goose StatementBegin\nSELECT 2;\n"
+                   "-- +goose StatementEnd\n",
+                   2, "missing semicolon");
+    assert_refused(GOOSE_BOTH, "SELECT 1;\n", 1, "no '-- +goose Up'");
+    assert_refused(GOOSE_UP, "-- +goose Up\nSELECT 1;\n-- +goose Down\n", 3,
+                   "Down section in an up file");
+    assert_refused(GOOSE_DOWN, "-- +goose Up\n", 1, "Up section in a down file");
+}
+
+static void
+dollar_quotes_need_no_block(void **state)
+{
+    struct goose g;
+    struct error err;
+
+    (void)state;
+    assert_true(read_as(GOOSE_BOTH,
+                        "-- +goose Up\nDO $$ BEGIN PERFORM 1; END $$;\n-- +goose Down\n",
+                        false, &g, &err));
+    assert_true(read_as(GOOSE_UP, "SELECT 'no annotation'", false, &g, &err));
+    assert_false(g.annotated);
+    assert_true(read_as(GOOSE_UP, "-- +goose NO TRANSACTION\nSELECT 1", false, &g, &err));
+    assert_true(g.annotated && g.no_transaction);
+}
+
+static void
+assert_expands(const char *text, const char *expected)
+{
+    struct envsub env = { .lookup = lookup };
+    struct strbuf out = { 0 };
+    struct error err = { 0 };
+
+    assert_true(envsub_expand(&env, text, strlen(text), &out, &err));
+    assert_string_equal(strbuf_text(&out), expected);
+    strbuf_release(&out);
+}
+
+static void
+variables_are_substituted(void **state)
+{
+    (void)state;
+    assert_expands("$V ${V} $NONE.${NONE}", "value value .");
+    assert_expands("${NONE-a} ${EMPTY-a} ${NONE:-b} ${EMPTY:-b} ${V:-c}", "a  b b value");
+    assert_expands("${V:1} ${V:1:2} ${V: -3} ${V:9} ${V: -9:2}", "alue al lue  va");
+    assert_expands("${NONE:-${V}} ${NONE:-${EMPTY:-x}y}", "value xy");
+    assert_expands("$$ $1 $tag$ body $tag$ a$ $", "$$ $1 $tag$ body $tag$ a$ $");
+    assert_expands("\\$V ${V?must}", "$V value");
+}
+
+static void
+assert_not_expanded(const char *text, const char *message)
+{
+    struct envsub env = { .lookup = lookup };
+    struct strbuf out = { 0 };
+    struct error err = { 0 };
+
+    assert_false(envsub_expand(&env, text, strlen(text), &out, &err));
+    assert_non_null(strstr(err.message, message));
+    strbuf_release(&out);
+}
+
+static void
+bad_substitutions_are_errors(void **state)
+{
+    struct goose g;
+    struct error err;
+
+    (void)state;
+    assert_not_expanded("${NONE?give it}", "variable 'NONE' is not set: give it");
+    assert_not_expanded("${EMPTY:?give it}", "give it");
+    assert_not_expanded("${V", "is no substitution");
+    assert_not_expanded("${}", "is no substitution");
+    assert_not_expanded("${V:x}", "is no substitution");
+    assert_not_expanded("${V!}", "is no substitution");
+    assert_false(
+        read_as(GOOSE_BOTH,
+                "-- +goose Up\n-- +goose ENVSUB ON\nSELECT $V;\nSELECT ${NONE?x};\n",
+                false, &g, &err));
+    assert_int_equal(err.place.line, 4);
+    assert_true(read_as(GOOSE_BOTH,
+                        "-- +goose ENVSUB ON\n-- +goose Up\nSELECT '$V';\n"
+                        "-- +goose ENVSUB OFF\nSELECT '$V';\n",
+                        false, &g, &err));
+    assert_string_equal(g.text, "\n\nSELECT 'value';\n\nSELECT '$V';\n");
+}
+
+static void
+a_block_becomes_one_unit(void **state)
+{
+    struct goose g;
+    struct sql_file file;
+    struct error err;
+
+    (void)state;
+    assert_true(
+        read_as(GOOSE_BOTH,
+                "-- +goose NO TRANSACTION\n-- +goose Up\nSELECT 1;\n"
+                "-- +goose StatementBegin\nSELECT 2; SELECT 3;\n"
+                "-- +goose StatementEnd\n-- +goose StatementBegin\nVACUUM; SELECT 4;\n"
+                "-- +goose StatementEnd\n",
+                false, &g, &err));
+    assert_true(sqlfile_read(g.text, g.size, g.no_transaction, &arena, &file, &err));
+    sqlfile_group(&file, g.blocks, g.block_count);
+    assert_int_equal(file.count, 5);
+    assert_int_equal(file.unit_count, 4);
+    assert_int_equal(file.units[1].kind, UNIT_GROUP);
+    assert_int_equal(file.units[1].first, 1);
+    assert_int_equal(file.units[1].count, 2);
+    assert_int_equal(file.units[2].kind, UNIT_SINGLE);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_section_keeps_its_lines),
+        cmocka_unit_test(annotations_are_read_in_any_case),
+        cmocka_unit_test(what_goose_refuses_is_refused_with_its_line),
+        cmocka_unit_test(dollar_quotes_need_no_block),
+        cmocka_unit_test(variables_are_substituted),
+        cmocka_unit_test(bad_substitutions_are_errors),
+        cmocka_unit_test(a_block_becomes_one_unit),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, teardown);
+}
