@@ -231,15 +231,8 @@ applied_name(struct session *session, const char *ident, int64_t version,
 {
     const char *sql = arena_printf(arena, "SELECT name FROM %s WHERE version = %" PRId64,
                                    ident, version);
-    PGresult *res;
 
-    *name = NULL;
-    if (!exec_query(session, sql, NULL, &res, err))
-        return false;
-    if (PQntuples(res) > 0)
-        *name = arena_strdup(arena, PQgetvalue(res, 0, 0));
-    PQclear(res);
-    return true;
+    return exec_text(session, sql, NULL, arena, name, err);
 }
 
 /* 23505, 42P06, 42P07: somebody else did it. */

@@ -230,6 +230,21 @@ exec_query(struct session *session, const char *sql, const struct pg_params *par
 }
 
 bool
+exec_text(struct session *session, const char *sql, const struct pg_params *params,
+          struct arena *arena, const char **text, struct error *err)
+{
+    PGresult *res;
+
+    *text = NULL;
+    if (!exec_query(session, sql, params, &res, err))
+        return false;
+    if (PQntuples(res) > 0)
+        *text = arena_strdup(arena, exec_value(res, 0, 0));
+    PQclear(res);
+    return true;
+}
+
+bool
 exec_command(struct session *session, const char *sql, const struct pg_params *params,
              struct error *err)
 {

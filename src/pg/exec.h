@@ -9,6 +9,7 @@
 
 #include <libpq-fe.h>
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "pg/session.h"
 
@@ -34,6 +35,10 @@ struct pg_params {
  */
 bool exec_query(struct session *session, const char *sql, const struct pg_params *params,
                 PGresult **res, struct error *err);
+
+/* The first column of the first row, in the arena; NULL where there is none, or NULL. */
+bool exec_text(struct session *session, const char *sql, const struct pg_params *params,
+               struct arena *arena, const char **text, struct error *err);
 
 /* The same for one whose result does not matter. */
 bool exec_command(struct session *session, const char *sql,

@@ -242,15 +242,8 @@ history_environments(struct session *session, const char *ident, struct arena *a
                      " FROM %s WHERE action = 'up' AND outcome = 'done'"
                      " ORDER BY id DESC LIMIT 1",
                      ident);
-    PGresult *res;
 
-    *text = NULL;
-    if (!exec_query(session, sql, NULL, &res, err))
-        return false;
-    if (PQntuples(res) > 0)
-        *text = arena_strdup(arena, exec_value(res, 0, 0));
-    PQclear(res);
-    return true;
+    return exec_text(session, sql, NULL, arena, text, err);
 }
 
 bool

@@ -24,9 +24,9 @@ enum file_kind {
 
 struct migration_file {
     enum file_kind kind;
-    bool goose; /* one file for both directions, with goose's annotations */
     const char
         *path; /* as messages show it and as it is opened: "migrations/0042_a.up.sql" */
+    bool goose; /* one file for both directions, with goose's annotations */
 };
 
 struct migration {

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "script/vm.h"
+
 #define FILE_TYPE "luamig.file"
 
 struct reader {
@@ -139,13 +141,13 @@ files_open(lua_State *L, const char *folder)
         { "lines", files_lines },
         { NULL, NULL },
     };
+    static const luaL_Reg meta[] = {
+        { "__gc", reader_close },
+        { "__close", reader_close },
+        { NULL, NULL },
+    };
 
-    luaL_newmetatable(L, FILE_TYPE);
-    lua_pushcfunction(L, reader_close);
-    lua_setfield(L, -2, "__gc");
-    lua_pushcfunction(L, reader_close);
-    lua_setfield(L, -2, "__close");
-    lua_pop(L, 1);
+    vm_new_type(L, FILE_TYPE, meta);
     luaL_newlibtable(L, functions);
     lua_pushstring(L, folder);
     luaL_setfuncs(L, functions, 1);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "script/vm.h"
+
 #define TYPE       "luamig.error"
 #define MAX_FRAMES 8
 #define OWN        "@lua/luamig/" /* chunks of luamig itself */
@@ -207,9 +209,5 @@ raise_open(lua_State *L)
         { NULL, NULL },
     };
 
-    luaL_newmetatable(L, TYPE);
-    luaL_setfuncs(L, meta, 0);
-    lua_pushliteral(L, "locked");
-    lua_setfield(L, -2, "__metatable");
-    lua_pop(L, 1);
+    vm_new_type(L, TYPE, meta);
 }

@@ -6,6 +6,7 @@
 
 #include "script/raise.h"
 #include "script/row.h"
+#include "script/vm.h"
 
 #define CURSOR_TYPE "luamig.cursor"
 #define FIRST_FETCH 100
@@ -223,9 +224,5 @@ rows_register(lua_State *L)
         { NULL, NULL },
     };
 
-    luaL_newmetatable(L, CURSOR_TYPE);
-    luaL_setfuncs(L, meta, 0);
-    lua_pushliteral(L, "locked");
-    lua_setfield(L, -2, "__metatable");
-    lua_pop(L, 1);
+    vm_new_type(L, CURSOR_TYPE, meta);
 }

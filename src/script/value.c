@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pg/text.h"
+#include "script/vm.h"
 
 #define NULL_TYPE  "luamig.null"
 #define ARRAY_TYPE "luamig.array"
@@ -52,25 +53,15 @@ bytea_text(lua_State *L)
     return 1;
 }
 
-static void
-new_type(lua_State *L, const char *name, lua_CFunction to_string)
-{
-    luaL_newmetatable(L, name);
-    lua_pushliteral(L, "locked");
-    lua_setfield(L, -2, "__metatable");
-    if (to_string != NULL) {
-        lua_pushcfunction(L, to_string);
-        lua_setfield(L, -2, "__tostring");
-    }
-    lua_pop(L, 1);
-}
-
 void
 value_open(lua_State *L)
 {
-    new_type(L, NULL_TYPE, null_text);
-    new_type(L, ARRAY_TYPE, NULL);
-    new_type(L, BYTEA_TYPE, bytea_text);
+    static const luaL_Reg null_meta[] = { { "__tostring", null_text }, { NULL, NULL } };
+    static const luaL_Reg bytea_meta[] = { { "__tostring", bytea_text }, { NULL, NULL } };
+
+    vm_new_type(L, NULL_TYPE, null_meta);
+    vm_new_type(L, BYTEA_TYPE, bytea_meta);
+    vm_new_type(L, ARRAY_TYPE, &null_meta[1]);
     lua_newuserdatauv(L, 0, 0);
     luaL_setmetatable(L, NULL_TYPE);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &null_key);

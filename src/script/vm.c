@@ -51,6 +51,16 @@ vm_alloc(void *ud, void *ptr, size_t osize, size_t nsize)
     return block;
 }
 
+void
+vm_new_type(lua_State *L, const char *name, const luaL_Reg *meta)
+{
+    luaL_newmetatable(L, name);
+    luaL_setfuncs(L, meta, 0);
+    lua_pushliteral(L, "locked");
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 1);
+}
+
 struct vm *
 vm_of(lua_State *L)
 {

@@ -7,6 +7,7 @@
 #ifndef LUAMIG_SCRIPT_VM_H
 #define LUAMIG_SCRIPT_VM_H
 
+#include <lauxlib.h>
 #include <lua.h>
 #include <stddef.h>
 
@@ -37,6 +38,12 @@ bool vm_call(struct vm *vm, int nargs, int nresults, struct error *err);
 /* Compiles text (never bytecode) as a chunk of that name ("@luamig.lua") on the stack. */
 bool vm_load(struct vm *vm, const char *text, size_t size, const char *name,
              struct error *err);
+
+/*
+ * Registers a userdata type with these metamethods (ended by a NULL name); its metatable is
+ * out of a script's reach.
+ */
+void vm_new_type(lua_State *L, const char *name, const luaL_Reg *meta);
 
 /* The state's struct vm, for C functions that Lua calls. */
 struct vm *vm_of(lua_State *L);
