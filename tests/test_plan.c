@@ -35,8 +35,8 @@ files(const char *versions, const char *names)
         m->version = versions[source.count] - '0';
         m->version_text = arena_printf(&arena, "%c", versions[source.count]);
         m->name = arena_printf(&arena, "%c", names[source.count]);
-        m->up =
-            (struct migration_file){ FILE_SQL, arena_printf(&arena, "%s_x", m->name) };
+        m->up = (struct migration_file){ .kind = FILE_SQL,
+                                         .path = arena_printf(&arena, "%s_x", m->name) };
     }
     return source;
 }

@@ -71,7 +71,7 @@ assert_units(const char *expected)
     for (size_t i = 0; i < file.unit_count; i++) {
         assert_int_equal(file.units[i].first, next);
         next += file.units[i].count;
-        joined = arena_printf(&arena, "%s%c%zu", joined, "SBUD"[file.units[i].kind],
+        joined = arena_printf(&arena, "%s%c%zu", joined, "SBGUD"[file.units[i].kind],
                               file.units[i].count);
     }
     assert_int_equal(next, file.count);
