@@ -25,7 +25,7 @@ enum file_kind {
 struct migration_file {
     enum file_kind kind;
     const char
-        *path; /* as messages show it and as it is opened: "migrations/0042_a.up.sql" */
+        *path;  /* as messages show it and as it is opened: "migrations/0042_a.up.sql" */
     bool goose; /* one file for both directions, with goose's annotations */
 };
 
