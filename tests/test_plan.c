@@ -58,7 +58,11 @@ static bool
 build(struct source source, struct applied_set set, struct plan_request request,
       const bool *drifted)
 {
-    struct plan_input in = { &source, &set, &request, &settings, drifted };
+    struct plan_input in = { .source = &source,
+                             .set = &set,
+                             .request = &request,
+                             .settings = &settings,
+                             .drifted = drifted };
 
     return plan_build(&in, &arena, &plan, &problems, &err);
 }

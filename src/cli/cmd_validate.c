@@ -110,6 +110,8 @@ validate_folder(struct validation *v, struct error *err)
         validate_file(v, &source.migrations[i].up, false);
         validate_file(v, &source.migrations[i].down, true);
     }
+    for (size_t i = 0; i < source.repeatable_count; i++)
+        validate_file(v, &source.repeatables[i].up, false);
     return true;
 }
 

@@ -149,11 +149,11 @@ database_object(const struct look *look)
     return object;
 }
 
+/* Steps stand in the order of the entries. */
 static int
-compare_step(const void *version, const void *step)
+compare_step(const void *wanted, const void *step)
 {
-    int64_t a = *(const int64_t *)version;
-    int64_t b = ((const struct look_step *)step)->entry->version;
+    const struct plan_entry *a = wanted, *b = ((const struct look_step *)step)->entry;
 
     return (a > b) - (a < b);
 }
@@ -165,8 +165,8 @@ mode_of(const struct look *look, const struct plan_entry *entry)
     const struct look_step *step = NULL;
 
     if (look->steps != NULL)
-        step = bsearch(&entry->version, look->steps, look->plan.step_count,
-                       sizeof(*look->steps), compare_step);
+        step = bsearch(entry, look->steps, look->plan.step_count, sizeof(*look->steps),
+                       compare_step);
     return step != NULL ? step->mode : NULL;
 }
 
@@ -185,7 +185,10 @@ entry_object(const struct plan_entry *entry, const char *mode)
     char digits[32];
 
     snprintf(digits, sizeof(digits), "%lld", (long long)entry->version);
-    set_number(object, "version", entry->version);
+    if (m != NULL && m->repeatable)
+        json_object_object_add(object, "version", NULL);
+    else
+        set_number(object, "version", entry->version);
     set_text(object, "version_text", m != NULL ? m->version_text : digits);
     set_text(object, "name", entry_name(entry));
     set_text(object, "state", plan_state_word(entry->state));

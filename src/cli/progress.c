@@ -32,14 +32,20 @@ show_live(struct progress *p, const char *text)
     p->live = true;
 }
 
+/* Between version and name; a repeatable and a file of exec have only the latter. */
+static const char *
+joint(const struct migration *migration)
+{
+    return migration->version_text[0] != '\0' ? "_" : "";
+}
+
 static void
 print_name(FILE *out, const struct migration *migration)
 {
     if (migration == NULL)
         return;
     complaint_text(out, migration->version_text);
-    if (migration->version_text[0] != '\0')
-        fputc('_', out);
+    fputs(joint(migration), out);
     complaint_text(out, migration->name);
 }
 
@@ -63,8 +69,8 @@ on_started(struct progress *p, const struct event *e)
     }
     if (!p->terminal || p->quiet)
         return;
-    strbuf_printf(&text, "[%zu/%zu] %s_%s ...", e->step, e->steps,
-                  e->migration->version_text, e->migration->name);
+    strbuf_printf(&text, "[%zu/%zu] %s%s%s ...", e->step, e->steps,
+                  e->migration->version_text, joint(e->migration), e->migration->name);
     show_live(p, strbuf_text(&text));
     strbuf_release(&text);
 }
@@ -124,9 +130,10 @@ on_applied(struct progress *p, const struct event *e)
     if (p->quiet)
         return;
     fprintf(p->out, "%s%s%s ", colour(p, "\033[32m"),
-            e->kind == EVENT_MIGRATION_UNDONE       ? "undone"
-            : e->migration->version_text[0] == '\0' ? "ran"
-                                                    : "applied",
+            e->kind == EVENT_MIGRATION_UNDONE ? "undone"
+            : e->migration->version_text[0] == '\0' && !e->migration->repeatable
+                ? "ran"
+                : "applied",
             colour(p, "\033[0m"));
     print_name(p->out, e->migration);
     fprintf(p->out, "  %s", words_elapsed(e->elapsed, took, sizeof(took)));
@@ -167,7 +174,8 @@ describe_progress(const struct event *e, struct strbuf *text)
 {
     char took[32];
 
-    strbuf_printf(text, "%s_%s: ", e->migration->version_text, e->migration->name);
+    strbuf_printf(text, "%s%s%s: ", e->migration->version_text, joint(e->migration),
+                  e->migration->name);
     if (e->statement > 0 && e->statement <= e->statements)
         strbuf_printf(text, "statement %zu of %zu ", e->statement, e->statements);
     strbuf_printf(text, "for %s", words_elapsed(e->elapsed, took, sizeof(took)));

@@ -7,6 +7,12 @@
 #include "pg/history.h"
 
 const char *
+aftermath_action(const struct content *content)
+{
+    return content->migration->repeatable ? "repeat" : aftermath_direction(content);
+}
+
+const char *
 aftermath_direction(const struct content *content)
 {
     return content->down ? "down" : "up";
@@ -70,9 +76,8 @@ aftermath_explain_loss(struct migrator *m, const struct content *content,
 {
     struct error lost = *err;
 
-    (void)m;
-    error_set(err, ERROR_CONNECT, "the connection was lost while %s_%s ran",
-              content->migration->version_text, content->migration->name);
+    error_set(err, ERROR_CONNECT, "the connection was lost while %s ran",
+              source_label(content->migration, m->arena));
     error_detail(err, "%s", lost.detail[0] != '\0' ? lost.detail : lost.message);
     error_hint(err, "Whether it was committed is told by its row: run `luamig up` again, "
                     "it finds out.");
@@ -84,7 +89,7 @@ aftermath_record(struct migrator *m, const struct content *content, size_t state
 {
     struct history_entry entry = {
         .run = m->run,
-        .action = aftermath_direction(content),
+        .action = aftermath_action(content),
         .version = content->migration->version,
         .name = content->migration->name,
         .environments = m->environments,
@@ -98,7 +103,7 @@ aftermath_record(struct migrator *m, const struct content *content, size_t state
     struct error why = { 0 };
     char text[1200];
 
-    if (m->server.work.lost || content->unrecorded)
+    if (m->server.work.lost || !content_has_history(content))
         return;
     if (history_write(&m->server.work, migrator_table(m, "_history"), &entry, &why))
         return;

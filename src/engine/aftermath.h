@@ -10,6 +10,9 @@
 
 #define AFTERMATH_GRACE 5000 /* ms that cleaning up may take */
 
+/* In the history: "up", "down", "repeat". */
+const char *aftermath_action(const struct content *content);
+
 /* "up" or "down". */
 const char *aftermath_direction(const struct content *content);
 

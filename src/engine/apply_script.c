@@ -74,7 +74,7 @@ commit(void *ctx, const char *step, struct error *err)
     struct items items = { 0 };
     struct frame frame = frame_of(s, &items);
 
-    if (step != NULL && !s->content->unrecorded)
+    if (step != NULL && content_has_steps(s->content))
         add_step(s, &items, step);
     frame_add_commit(&frame);
     return run_items(s, &items, err);
@@ -139,7 +139,7 @@ read_steps(struct scripted *s, struct error *err)
 {
     struct session *work = &s->m->server.work;
 
-    if (s->content->unrecorded)
+    if (!content_has_steps(s->content))
         return true;
     s->steps = migrator_table(s->m, "_steps");
     if (!s->m->table.has_steps && !steps_create(work, s->steps, err))

@@ -86,7 +86,7 @@ add_own(struct stepper *s, struct items *items, const char *sql,
 {
     struct frame frame = frame_of(s, items);
 
-    if (s->content->unrecorded)
+    if (!content_has_steps(s->content))
         return;
     if (s->role_changed)
         frame_add_own_role(&frame);
@@ -143,7 +143,7 @@ mark(struct stepper *s, const struct sql_unit *unit, bool done)
     struct items items = { 0 };
     struct frame frame = frame_of(s, &items);
 
-    if (s->content->unrecorded)
+    if (!content_has_steps(s->content))
         return true;
     items_add(&items, ITEM_BEGIN, FRAME_BEGIN, NULL);
     add_step(s, &items, unit, done);
@@ -169,7 +169,7 @@ finish(struct stepper *s, const struct sql_unit *unit)
     struct step_key key = key_of(s, unit);
     struct items items = { 0 };
 
-    if (s->content->unrecorded)
+    if (!content_has_steps(s->content))
         return true;
     items_add(&items, ITEM_BEGIN, FRAME_BEGIN, NULL);
     items_add(&items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp", NULL);
@@ -356,9 +356,8 @@ check_alone(struct stepper *s)
     for (size_t i = 0; s->m->settings->lock == LOCK_NONE && i < s->row_count; i++) {
         if (s->rows[i].worker == NULL)
             continue;
-        error_set(s->err, ERROR_LOCK, "%s of run %s is at work on %s_%s",
-                  s->rows[i].worker, s->rows[i].run, s->content->migration->version_text,
-                  s->content->migration->name);
+        error_set(s->err, ERROR_LOCK, "%s of run %s is at work on %s", s->rows[i].worker,
+                  s->rows[i].run, source_label(s->content->migration, &s->arena));
         return error_hint(s->err, "Run `luamig up` again when it has ended, or use a run "
                                   "lock (--lock advisory).");
     }
@@ -370,7 +369,7 @@ begin(struct stepper *s)
 {
     struct session *work = &s->m->server.work;
 
-    if (s->content->unrecorded)
+    if (!content_has_steps(s->content))
         return true;
     s->steps = migrator_table(s->m, "_steps");
     if (!s->m->table.has_steps && !steps_create(work, s->steps, s->err))

@@ -219,13 +219,13 @@ explain_guard(struct attempt_tx *a, struct error *err)
     if (a->m->server.lock_lost == NULL)
         guard_lock_held(&a->m->server.work, &guard, &held, &ignored);
     if (a->m->server.lock_lost != NULL || !held) {
-        error_set(err, ERROR_LOCK, "the run lock was lost while %s_%s ran",
-                  migration->version_text, migration->name);
+        error_set(err, ERROR_LOCK, "the run lock was lost while %s ran",
+                  source_label(migration, &a->arena));
         error_hint(err, "Nothing of the migration stays; run `luamig up` again.");
         return;
     }
-    error_set(err, ERROR_SQL, "%s_%s would drop or empty %s.%s; nothing was done",
-              migration->version_text, migration->name, a->m->settings->table.schema,
+    error_set(err, ERROR_SQL, "%s would drop or empty %s.%s; nothing was done",
+              source_label(migration, &a->arena), a->m->settings->table.schema,
               a->m->settings->table.name);
     error_hint(err, "Keep luamig's table in a schema of its own (--table).");
 }

@@ -36,31 +36,13 @@ apply_one(struct batch *b)
 }
 
 static bool
-apply_in_order(struct batch *b)
+apply_in_order(struct batch *b, size_t end)
 {
-    for (b->at = 0; b->at < b->count; b->at++) {
+    for (b->at = 0; b->at < end; b->at++) {
         if (!apply_one(b))
             return false;
     }
     return true;
-}
-
-/* What the run applied is undone if it failed, not if it is in doubt what failed. */
-static bool
-apply_or_undo(struct batch *b)
-{
-    struct migrator *m = b->m;
-    struct undo undo = { .m = m, .downs = b->survey->downs, .mine = b->mine };
-
-    if (!indexes_invalid(&m->server.work, NULL, NULL, m->arena, &undo.before, b->err))
-        return false;
-    if (apply_in_order(b))
-        return true;
-    undo.failed = b->at;
-    undo.half_done = b->begun && content_keeps(&b->survey->contents[b->at]);
-    if (b->summary->outcome != OUTCOME_NOT_RESTORED)
-        undo_run(&undo, b->summary, b->err);
-    return false;
 }
 
 static struct event
@@ -136,34 +118,70 @@ fail_together(struct batch *b)
 
 /* They are applied with COMMIT, not before. */
 static void
-tell_together(struct batch *b, const int64_t *elapsed)
+tell_together(struct batch *b, size_t first, const int64_t *elapsed)
 {
-    for (size_t i = 0; i < b->count; i++) {
+    for (size_t i = first; i < b->count; i++) {
         struct event event = event_of(b, i, EVENT_MIGRATION_APPLIED);
 
         event.elapsed = elapsed[i];
         migrator_notify(b->m, event);
     }
-    b->summary->applied = b->count;
-    b->summary->pending -= b->count;
+    b->summary->applied += b->count - first;
+    b->summary->pending -= b->count - first;
 }
 
+/* All from the first on in one transaction. */
 static bool
-apply_together(struct batch *b)
+apply_together(struct batch *b, size_t first)
 {
     struct migrator *m = b->m;
     int64_t *elapsed = arena_alloc(m->arena, (b->count + 1) * sizeof(*elapsed));
 
+    if (first == b->count)
+        return true;
     if (!together_begin(m, NULL, b->err))
         return false;
-    for (b->at = 0; b->at < b->count; b->at++) {
+    for (b->at = first; b->at < b->count; b->at++) {
         if (!step_may_go_on(m, b->summary, b->err) || !run_together(b, &elapsed[b->at]))
             return fail_together(b);
     }
-    if (!together_commit(m, b->survey->contents, b->count, b->err))
+    if (!together_commit(m, b->survey->contents + first, b->count - first, b->err))
         return fail_together(b);
-    tell_together(b, elapsed);
+    tell_together(b, first, elapsed);
     return true;
+}
+
+static size_t
+count_versioned(const struct batch *b)
+{
+    size_t count = b->count;
+
+    while (count > 0 && b->survey->contents[count - 1].migration->repeatable)
+        count--;
+    return count;
+}
+
+/*
+ * What the run applied is undone if it failed, not if it is in doubt what failed.
+ * Repeatables have no down: they come last, in one transaction.
+ */
+static bool
+apply_or_undo(struct batch *b)
+{
+    struct migrator *m = b->m;
+    struct undo undo = { .m = m, .downs = b->survey->downs, .mine = b->mine };
+    size_t versioned = count_versioned(b);
+
+    if (!indexes_invalid(&m->server.work, NULL, NULL, m->arena, &undo.before, b->err))
+        return false;
+    if (apply_in_order(b, versioned) && apply_together(b, versioned))
+        return true;
+    undo.failed = b->at < versioned ? b->at : versioned;
+    undo.half_done =
+        b->at < versioned && b->begun && content_keeps(&b->survey->contents[b->at]);
+    if (b->summary->outcome != OUTCOME_NOT_RESTORED)
+        undo_run(&undo, b->summary, b->err);
+    return false;
 }
 
 static bool
@@ -171,10 +189,10 @@ apply(struct batch *b)
 {
     switch (b->m->settings->on_failure) {
     case FAILURE_ROLLBACK: return apply_or_undo(b);
-    case FAILURE_ATOMIC: return apply_together(b);
+    case FAILURE_ATOMIC: return apply_together(b, 0);
     case FAILURE_STOP: break;
     }
-    return apply_in_order(b);
+    return apply_in_order(b, b->count);
 }
 
 bool

@@ -193,8 +193,8 @@ content_take_down(const struct migration *migration, enum file_kind kind,
     static const struct goose none;
 
     *out = (struct content){ .migration = migration, .down = true, .kind = kind };
-    out->path = arena_printf(arena, "the history's down of %s_%s",
-                             migration->version_text, migration->name);
+    out->path =
+        arena_printf(arena, "the history's down of %s", source_label(migration, arena));
     out->script.size = strlen(text);
     out->script.bytes = arena_strndup(arena, text, out->script.size);
     digest_sha256(text, out->script.size, out->checksum);
@@ -208,6 +208,24 @@ content_is_supported(const struct content *content, struct error *err)
         return true;
     error_set(err, ERROR_PLAN, "background runs are not supported by this version");
     return error_at(err, content->path, 0, 0);
+}
+
+bool
+content_has_row(const struct content *content)
+{
+    return content_has_steps(content) && !content->partial;
+}
+
+bool
+content_has_steps(const struct content *content)
+{
+    return !content->unrecorded && !content->migration->repeatable;
+}
+
+bool
+content_has_history(const struct content *content)
+{
+    return !content->unrecorded;
 }
 
 bool

@@ -58,6 +58,14 @@ bool content_take_down(const struct migration *migration, enum file_kind kind,
  */
 bool content_is_supported(const struct content *content, struct error *err);
 
+/*
+ * What is recorded of it: a row in the applied set, rows in _steps, an attempt in the
+ * history. A repeatable has only the last, what exec runs nothing.
+ */
+bool content_has_row(const struct content *content);
+bool content_has_steps(const struct content *content);
+bool content_has_history(const struct content *content);
+
 /* Whether what is done of it stays when it fails: it does not run in one transaction. */
 bool content_keeps(const struct content *content);
 

@@ -19,7 +19,7 @@ frame_add_row(const struct frame *frame)
                   steps_delete_sql(content->migration->version,
                                    migrator_table(frame->m, "_steps"), frame->arena),
                   NULL);
-    if (content->unrecorded || content->partial)
+    if (!content_has_row(content))
         return;
     values[0] = arena_printf(frame->arena, "%" PRId64, content->migration->version);
     values[1] = content->migration->name;
@@ -38,7 +38,7 @@ frame_add_history(const struct frame *frame)
     const struct content *content = frame->content;
     struct history_entry entry = {
         .run = frame->m->run,
-        .action = aftermath_direction(content),
+        .action = aftermath_action(content),
         .version = content->migration->version,
         .name = content->migration->name,
         .environments = frame->m->environments,
@@ -50,7 +50,7 @@ frame_add_history(const struct frame *frame)
     struct pg_params *params = arena_alloc(frame->arena, sizeof(*params));
     const char *sql;
 
-    if (content->unrecorded)
+    if (!content_has_history(content))
         return;
     history_insert(&entry, frame->arena, migrator_table(frame->m, "_history"), &sql,
                    params);
@@ -102,7 +102,7 @@ frame_add_file_role(const struct frame *frame)
 enum guard_row
 frame_guard_row(const struct content *content)
 {
-    if (content->unrecorded)
+    if (!content_has_steps(content))
         return GUARD_NO_ROW;
     return content->down ? GUARD_ROW_GONE : GUARD_ROW_IS;
 }
@@ -144,7 +144,7 @@ frame_add_record(const struct frame *frame, const char *steps)
     items_add(frame->items, ITEM_SETTING, "RESET ROLE", NULL);
     add_own_path(frame);
     frame_add_row(frame);
-    if (!content->unrecorded)
+    if (content_has_steps(content))
         items_add(frame->items, ITEM_STEP, steps_delete_sql(version, steps, frame->arena),
                   NULL);
     frame_add_history(frame);

@@ -47,8 +47,8 @@ orphan(struct run *run, const struct plan_entry *entry)
 static bool
 no_down(struct run *run, const struct migration *migration, const char *reason)
 {
-    error_set(run->err, ERROR_PLAN, "%s_%s cannot be undone: %s", migration->version_text,
-              migration->name, reason);
+    error_set(run->err, ERROR_PLAN, "%s cannot be undone: %s",
+              source_label(migration, run->m.arena), reason);
     if (migration->up.path != NULL)
         error_at(run->err, migration->up.path, 0, 0);
     return error_hint(run->err, "Nothing was undone.");

@@ -47,8 +47,8 @@ read_step(struct run *run, const struct migration *migration)
 
     if (file->kind != FILE_NONE)
         return read_file(run, file->path);
-    error_set(run->err, ERROR_PLAN, "%s_%s has no down", migration->version_text,
-              migration->name);
+    error_set(run->err, ERROR_PLAN, "%s has no down",
+              source_label(migration, run->m.arena));
     return error_at(run->err, migration->up.path, 0, 0);
 }
 

@@ -54,6 +54,45 @@ survey_rows(struct migrator *m, struct survey *survey, struct error *err)
     return steps_partial(work, migrator_table(m, "_steps"), m->arena, &survey->set, err);
 }
 
+static const struct applied *
+find_by_name(const struct applied_set *set, const char *name)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (strcmp(set->rows[i].name, name) == 0)
+            return &set->rows[i];
+    }
+    return NULL;
+}
+
+/* Repeatables, and which of them differ from what ran last; their files are read. */
+static bool
+read_repeats(struct migrator *m, struct survey *survey, struct error *err)
+{
+    const struct source *source = &survey->source;
+    struct applied_set ran = { 0 };
+
+    if (source->repeatable_count == 0)
+        return true;
+    if (m->table.has_history &&
+        !history_repeats(&m->server.work, migrator_table(m, "_history"), m->arena, &ran,
+                         err))
+        return false;
+    survey->repeats =
+        arena_alloc(m->arena, source->repeatable_count * sizeof(*survey->repeats));
+    for (size_t i = 0; i < source->repeatable_count; i++) {
+        const struct migration *migration = &source->repeatables[i];
+        const struct applied *last = find_by_name(&ran, migration->name);
+        struct repeat *repeat = &survey->repeats[i];
+
+        *repeat = (struct repeat){ .migration = migration, .applied = last };
+        repeat->changed = last == NULL || last->checksum == NULL;
+        if (!repeat->changed &&
+            !content_has_drifted(migration, last->checksum, &repeat->changed, err))
+            return false;
+    }
+    return true;
+}
+
 struct takeover_input
 survey_takeover(struct migrator *m, const struct survey *survey)
 {
@@ -72,7 +111,7 @@ survey_record(struct migrator *m, struct survey *survey, struct error *err)
     struct takeover_input in;
 
     if (!applied_look(work, &m->settings->table, m->arena, &m->table, err) ||
-        !survey_rows(m, survey, err))
+        !survey_rows(m, survey, err) || !read_repeats(m, survey, err))
         return false;
     in = survey_takeover(m, survey);
     if (!takeover_look(work, &in, m->arena, &survey->takeover, err))
@@ -101,7 +140,7 @@ check_width(struct migrator *m, struct survey *survey)
     for (size_t i = 0; m->table.int_version && i < plan->step_count; i++) {
         const struct plan_entry *step = plan->steps[i];
 
-        if (step->version <= INT32_MAX)
+        if (step->version <= INT32_MAX || step->migration->repeatable)
             continue;
         problems_add(&survey->problems, m->arena,
                      &(struct problem){
@@ -132,7 +171,11 @@ survey_plan(struct migrator *m, struct survey *survey, const struct plan_request
                              .set = &survey->set,
                              .request = request,
                              .settings = m->settings,
-                             .drifted = survey->drifted };
+                             .drifted = survey->drifted,
+                             .repeats = survey->repeats,
+                             .repeat_count = survey->repeats != NULL
+                                                 ? survey->source.repeatable_count
+                                                 : 0 };
 
     begin_problems(m, survey);
     if (!plan_build(&in, m->arena, &survey->plan, &survey->problems, err))
@@ -148,7 +191,7 @@ add_file_problem(struct migrator *m, struct survey *survey,
     problems_add(&survey->file_problems, m->arena,
                  &(struct problem){ .kind = PROBLEM_FILE,
                                     .level = PROBLEM_ERROR,
-                                    .has_version = true,
+                                    .has_version = !migration->repeatable,
                                     .version = migration->version,
                                     .name = migration->name,
                                     .file = arena_strdup(m->arena, err->place.file),
@@ -167,8 +210,7 @@ refuse(struct migrator *m, struct survey *survey, const struct migration *migrat
 {
     struct error err = { 0 };
 
-    error_set(&err, ERROR_PLAN, "%s_%s %s", migration->version_text, migration->name,
-              reason);
+    error_set(&err, ERROR_PLAN, "%s %s", source_label(migration, m->arena), reason);
     error_hint(&err, "Run it without, or set on_failure = \"stop\".");
     error_at(&err, migration->up.path, 0, 0);
     add_file_problem(m, survey, migration, &err);
@@ -180,12 +222,14 @@ check_failure_rule(struct migrator *m, struct survey *survey, size_t step)
 {
     const struct migration *migration = survey->plan.steps[step]->migration;
     const struct content *content = &survey->contents[step];
+    enum failure_rule rule = m->settings->on_failure;
     struct error err = { 0 };
 
-    if (m->settings->on_failure == FAILURE_ATOMIC && content_keeps(content))
+    if (content_keeps(content) &&
+        (rule == FAILURE_ATOMIC || (rule == FAILURE_ROLLBACK && migration->repeatable)))
         refuse(m, survey, migration,
-               "cannot run in one transaction with others (on_failure = atomic)");
-    if (m->settings->on_failure != FAILURE_ROLLBACK)
+               "cannot run in one transaction with others (on_failure)");
+    if (rule != FAILURE_ROLLBACK || migration->repeatable)
         return;
     if (content->directives.irreversible != NULL)
         refuse(m, survey, migration, "is irreversible (on_failure = rollback)");

@@ -18,6 +18,7 @@ struct survey {
     struct plan plan;
     struct problems file_problems; /* of the names */
     struct problems problems;      /* all of them */
+    struct repeat *repeats;        /* source.repeatable_count of them */
     struct content *contents;      /* plan.step_count of them, once they were read */
     struct content *downs; /* the same, where a failure is to be undone; or NULL */
     bool *drifted;         /* per set row; NULL: contents were not read */

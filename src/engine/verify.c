@@ -19,17 +19,17 @@ add_pending(struct migrator *m, struct survey *survey, const struct plan_entry *
     bool partial = entry->state == STATE_PARTIAL;
 
     add_problem(m, survey,
-                (struct problem){
-                    .kind = partial ? PROBLEM_PARTIAL : PROBLEM_PENDING,
-                    .level = PROBLEM_ERROR,
-                    .has_version = true,
-                    .version = entry->version,
-                    .name = migration->name,
-                    .file = migration->up.path,
-                    .message =
-                        arena_printf(m->arena, "%s_%s is %s", migration->version_text,
-                                     migration->name, partial ? "half done" : "pending"),
-                    .hint = "Run `luamig up`." });
+                (struct problem){ .kind = partial ? PROBLEM_PARTIAL : PROBLEM_PENDING,
+                                  .level = PROBLEM_ERROR,
+                                  .has_version = !migration->repeatable,
+                                  .version = entry->version,
+                                  .name = migration->name,
+                                  .file = migration->up.path,
+                                  .message =
+                                      arena_printf(m->arena, "%s is %s",
+                                                   source_label(migration, m->arena),
+                                                   partial ? "half done" : "pending"),
+                                  .hint = "Run `luamig up`." });
 }
 
 /* What up only warns of is a difference all the same. */

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/strbuf.h"
@@ -98,10 +99,11 @@ void
 history_insert(const struct history_entry *entry, struct arena *arena, const char *ident,
                const char **sql, struct pg_params *params)
 {
+    bool is_repeat = strcmp(entry->action, "repeat") == 0;
     const struct column columns[] = {
         { "run", entry->run, "" },
         { "action", entry->action, "" },
-        { "version", arena_printf(arena, "%" PRId64, entry->version),
+        { "version", is_repeat ? NULL : arena_printf(arena, "%" PRId64, entry->version),
           "::pg_catalog.int8" },
         { "name", entry->name, "" },
         { "host", host_name(arena), "" },
@@ -228,6 +230,34 @@ history_down(struct session *session, const char *ident, int64_t version,
         *kind = arena_strdup(arena, exec_value(res, 0, 0));
         *text = arena_strdup(arena, exec_value(res, 0, 1));
     }
+    PQclear(res);
+    return true;
+}
+
+bool
+history_repeats(struct session *session, const char *ident, struct arena *arena,
+                struct applied_set *out, struct error *err)
+{
+    const char *sql = arena_printf(
+        arena,
+        "SELECT DISTINCT ON (name) name, checksum,"
+        " pg_catalog.to_char(finished_at AT TIME ZONE 'UTC',"
+        " 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+        " FROM %s WHERE action = 'repeat' AND outcome = 'done' ORDER BY name, id DESC",
+        ident);
+    PGresult *res;
+
+    if (!exec_query(session, sql, NULL, &res, err))
+        return false;
+    out->count = (size_t)PQntuples(res);
+    out->rows = arena_alloc(arena, (out->count + 1) * sizeof(*out->rows));
+    for (size_t i = 0; i < out->count; i++)
+        out->rows[i] = (struct applied){
+            .version = INT64_MAX,
+            .name = arena_strdup(arena, PQgetvalue(res, (int)i, 0)),
+            .checksum = arena_strdup(arena, exec_value(res, (int)i, 1)),
+            .applied_at = arena_strdup(arena, PQgetvalue(res, (int)i, 2)),
+        };
     PQclear(res);
     return true;
 }

@@ -13,11 +13,12 @@
 
 #include "base/arena.h"
 #include "pg/exec.h"
+#include "plan/plan.h"
 
 struct history_entry {
     const char *run;
     const char *action; /* up, down, repeat, take-over, baseline, mark, repair */
-    int64_t version;
+    int64_t version;    /* a repeat has none */
     const char *name;
     const char *environments; /* "production,test"; "": base alone; NULL: a flat folder */
     const char *outcome;      /* done, failed */
@@ -62,6 +63,10 @@ bool history_down(struct session *session, const char *ident, int64_t version,
  */
 bool history_environments(struct session *session, const char *ident, struct arena *arena,
                           const char **text, struct error *err);
+
+/* The newest successful run of each repeatable: name, checksum, when (RFC 3339, UTC). */
+bool history_repeats(struct session *session, const char *ident, struct arena *arena,
+                     struct applied_set *out, struct error *err);
 
 /* The newest take-over: the tracker's name (NULL: there was none) and version. */
 bool history_last_takeover(struct session *session, const char *ident,

@@ -65,7 +65,9 @@ parse_migration(const char *text, const struct ending *ending, struct arena *are
     out->kind = ending->kind;
     out->down = ending->down;
     if (version == 0) {
-        misnamed(out, "it begins with no version: write <version>_<name>");
+        misnamed(out, strncmp(text, "R__", 3) == 0
+                          ? "a repeatable has one file: write R__<name>.sql or .lua"
+                          : "it begins with no version: write <version>_<name>");
     } else if (version >= len || text[version] != '_') {
         misnamed(out, version >= len
                           ? "it has no name: write <version>_<name>"
@@ -123,6 +125,25 @@ parse_other(const char *text, struct arena *arena, struct filename *out)
         suspicious(out, "it says neither .up nor .down before the ending");
 }
 
+/* R__<name>.sql and .lua run again when they were changed. */
+static bool
+parse_repeatable(const char *text, struct arena *arena, struct filename *out)
+{
+    bool sql = ends_with(text, ".sql"), lua = ends_with(text, ".lua");
+    size_t len = strlen(text) - 4;
+
+    if (strncmp(text, "R__", 3) != 0 || (!sql && !lua))
+        return false;
+    if (len <= 3) {
+        misnamed(out, "it has no name: write R__<name>");
+        return true;
+    }
+    out->class = FILENAME_REPEATABLE;
+    out->kind = sql ? FILE_SQL : FILE_LUA;
+    out->name = arena_strndup(arena, text, len);
+    return true;
+}
+
 void
 filename_parse(const char *text, struct arena *arena, struct filename *out)
 {
@@ -135,5 +156,6 @@ filename_parse(const char *text, struct arena *arena, struct filename *out)
             return;
         }
     }
-    parse_other(text, arena, out);
+    if (!parse_repeatable(text, arena, out))
+        parse_other(text, arena, out);
 }

@@ -11,11 +11,12 @@
 #include "plan/source.h"
 
 enum filename_class {
-    FILENAME_IGNORED,   /* README, .go, ... */
-    FILENAME_MIGRATION, /* <version>_<name>.up.sql and its like */
-    FILENAME_MISNAMED,  /* ends like a migration, but is none: an error */
-    FILENAME_BARE,      /* <version>_<name>.sql: goose's, or suspicious */
-    FILENAME_SUSPICIOUS /* looks as if it was meant: a warning */
+    FILENAME_IGNORED,    /* README, .go, ... */
+    FILENAME_MIGRATION,  /* <version>_<name>.up.sql and its like */
+    FILENAME_MISNAMED,   /* ends like a migration, but is none: an error */
+    FILENAME_REPEATABLE, /* R__<name>.sql, .lua; name is "R__<name>" */
+    FILENAME_BARE,       /* <version>_<name>.sql: goose's, or suspicious */
+    FILENAME_SUSPICIOUS  /* looks as if it was meant: a warning */
 };
 
 struct filename {

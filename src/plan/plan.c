@@ -83,9 +83,9 @@ report_drift(struct builder *b, const struct plan_entry *entry)
                        .version = entry->version,
                        .name = m->name,
                        .file = m->up.path,
-                       .message = arena_printf(b->arena,
-                                               "%s_%s was changed after it was applied",
-                                               m->version_text, m->name),
+                       .message =
+                           arena_printf(b->arena, "%s was changed after it was applied",
+                                        source_label(m, b->arena)),
                        .hint = arena_printf(b->arena,
                                             "Put the change into a new migration, or "
                                             "accept it: luamig repair %s.",
@@ -172,8 +172,9 @@ merge(struct builder *b)
     const struct applied_set *set = b->in->set;
     size_t file = 0, row = 0;
 
-    b->plan->entries = arena_alloc(b->arena, (source->count + set->count + 1) *
-                                                 sizeof(*b->plan->entries));
+    b->plan->entries =
+        arena_alloc(b->arena, (source->count + set->count + b->in->repeat_count + 1) *
+                                  sizeof(*b->plan->entries));
     while (file < source->count || row < set->count) {
         const struct migration *m =
             file < source->count ? &source->migrations[file] : NULL;
@@ -184,6 +185,23 @@ merge(struct builder *b)
         add_entry(b, has_file ? m : NULL, row, has_row);
         file += has_file;
         row += has_row;
+    }
+}
+
+/* Their version is beyond all others: never late, never asked for by number. */
+static void
+add_repeats(struct builder *b)
+{
+    for (size_t i = 0; i < b->in->repeat_count; i++) {
+        const struct repeat *repeat = &b->in->repeats[i];
+
+        b->plan->entries[b->plan->entry_count++] = (struct plan_entry){
+            .version = INT64_MAX,
+            .state = repeat->changed ? STATE_PENDING : STATE_APPLIED,
+            .migration = repeat->migration,
+            .applied = repeat->applied,
+        };
+        b->plan->pending += repeat->changed;
     }
 }
 
@@ -210,6 +228,8 @@ is_asked_for(const struct builder *b, const struct plan_entry *entry)
     const struct plan_request *request = b->in->request;
 
     if (!is_pending(entry) || !is_among(request, entry->version))
+        return false;
+    if (entry->migration->repeatable && request->has_count)
         return false;
     if (request->has_to && entry->version > request->to)
         return false;
@@ -245,9 +265,8 @@ report_late(struct builder *b)
 
     for (size_t i = 0; i < plan->step_count; i++) {
         if (is_late(plan, plan->steps[i]))
-            strbuf_printf(&list, "%s%s_%s", list.len > 0 ? ", " : "",
-                          plan->steps[i]->migration->version_text,
-                          plan->steps[i]->migration->name);
+            strbuf_printf(&list, "%s%s", list.len > 0 ? ", " : "",
+                          source_label(plan->steps[i]->migration, b->arena));
     }
     if (list.len > 0)
         add_problem(b, (struct problem){
@@ -296,15 +315,15 @@ find_entry(const struct plan *plan, int64_t version)
 static void
 report_only_applied(struct builder *b, const struct plan_entry *entry)
 {
-    add_problem(b, (struct problem){
-                       .kind = PROBLEM_PENDING,
-                       .level = PROBLEM_NOTE,
-                       .has_version = true,
-                       .version = entry->version,
-                       .name = entry->migration->name,
-                       .message = arena_printf(b->arena, "%s_%s is already applied",
-                                               entry->migration->version_text,
-                                               entry->migration->name) });
+    add_problem(b,
+                (struct problem){
+                    .kind = PROBLEM_PENDING,
+                    .level = PROBLEM_NOTE,
+                    .has_version = true,
+                    .version = entry->version,
+                    .name = entry->migration->name,
+                    .message = arena_printf(b->arena, "%s is already applied",
+                                            source_label(entry->migration, b->arena)) });
 }
 
 static bool
@@ -363,6 +382,7 @@ plan_build(const struct plan_input *in, struct arena *arena, struct plan *out,
         out->highest = in->set->rows[in->set->count - 1].version;
     }
     merge(&b);
+    add_repeats(&b);
     choose_steps(&b);
     report_wrong_folder(&b);
     report_late(&b);

@@ -60,6 +60,13 @@ struct plan_request {
     size_t only_count;
 };
 
+/* A repeatable, and what was run of it last. */
+struct repeat {
+    const struct migration *migration;
+    const struct applied *applied; /* its name, when, checksum; NULL: never */
+    bool changed;                  /* or never run */
+};
+
 struct plan_input {
     const struct source *source;
     const struct applied_set *set;
@@ -68,10 +75,13 @@ struct plan_input {
         *settings; /* drift, orphans_error, out_of_order_error, strict */
     const bool *
         drifted; /* per set->rows[i]: the file's bytes differ from its checksum; NULL: contents were not read */
+    const struct repeat *repeats;
+    size_t repeat_count;
 };
 
 struct plan {
-    struct plan_entry *entries; /* every version on disk or applied, ascending */
+    /* Every version on disk or applied, ascending; then the repeatables. */
+    struct plan_entry *entries;
     size_t entry_count;
     const struct plan_entry **steps; /* what up would apply, in order */
     size_t step_count;

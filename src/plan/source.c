@@ -40,6 +40,28 @@ keep(struct building *b, struct found found)
     b->list[b->count++] = found;
 }
 
+static void
+keep_repeatable(struct building *b, const struct found *found)
+{
+    struct migration *list = b->out->repeatables;
+    size_t count = b->out->repeatable_count;
+
+    if (count % 16 == 0) {
+        list = arena_alloc(b->arena, (count + 16) * sizeof(*list));
+        if (count > 0)
+            memcpy(list, b->out->repeatables, count * sizeof(*list));
+        b->out->repeatables = list;
+    }
+    list[b->out->repeatable_count++] = (struct migration){
+        .version = INT64_MAX,
+        .version_text = "",
+        .name = found->name.name,
+        .environment = found->environment,
+        .up = { .kind = found->name.kind, .path = found->path },
+        .repeatable = true,
+    };
+}
+
 /* One file with two sections is an up, and a down if it has one. */
 static bool
 take_goose(struct building *b, const struct found *found)
@@ -70,6 +92,8 @@ take_name(struct building *b, const struct layer *layer, const char *name)
     found.goose = class == FILENAME_BARE;
     if (class == FILENAME_MIGRATION)
         keep(b, found);
+    else if (class == FILENAME_REPEATABLE)
+        keep_repeatable(b, &found);
     else if (class != FILENAME_BARE || !take_goose(b, &found))
         add_problem(b, PROBLEM_MISNAMED,
                     class == FILENAME_MISNAMED ? PROBLEM_ERROR : PROBLEM_WARNING,
@@ -162,6 +186,30 @@ merge(struct building *b)
     }
 }
 
+static int
+compare_names(const void *a, const void *b)
+{
+    const struct migration *left = a, *right = b;
+    int order = strcmp(left->name, right->name);
+
+    return order != 0 ? order : strcmp(left->up.path, right->up.path);
+}
+
+static void
+sort_repeatables(struct building *b)
+{
+    struct migration *list = b->out->repeatables;
+
+    if (b->out->repeatable_count > 1)
+        qsort(list, b->out->repeatable_count, sizeof(*list), compare_names);
+    for (size_t i = 1; i < b->out->repeatable_count; i++) {
+        if (strcmp(list[i].name, list[i - 1].name) == 0)
+            add_problem(b, PROBLEM_DUPLICATE, PROBLEM_ERROR, list[i].up.path,
+                        arena_printf(b->arena, "%s has two files: '%s' and '%s'",
+                                     list[i].name, list[i - 1].up.path, list[i].up.path));
+    }
+}
+
 void
 source_build(const struct layers *layers, struct arena *arena, struct source *out,
              struct problems *problems)
@@ -178,6 +226,7 @@ source_build(const struct layers *layers, struct arena *arena, struct source *ou
             take_name(&b, layer, layer->names.list[n]);
     }
     merge(&b);
+    sort_repeatables(&b);
     free(b.list);
 }
 
@@ -224,4 +273,11 @@ source_find(const struct source *source, int64_t version)
             high = middle;
     }
     return NULL;
+}
+
+const char *
+source_label(const struct migration *migration, struct arena *arena)
+{
+    return arena_printf(arena, "%s%s%s", migration->version_text,
+                        migration->version_text[0] != '\0' ? "_" : "", migration->name);
 }

@@ -35,6 +35,7 @@ struct migration {
     const char *name;         /* the up file's title */
     const char *environment;  /* its layer: "base", "production"; NULL: a flat folder */
     struct migration_file up, down;
+    bool repeatable; /* R__<name>: no version, runs again when it was changed */
 };
 
 /* Ascending by version; one element per version that has an up file. */
@@ -43,6 +44,8 @@ struct source {
     const char *environments; /* the layers' selection; NULL: a flat folder */
     struct migration *migrations;
     size_t count;
+    struct migration *repeatables; /* by name */
+    size_t repeatable_count;
 };
 
 /*
@@ -59,5 +62,8 @@ bool source_open(const struct settings *settings, struct arena *arena, struct so
 
 /* The migration with that version, or NULL. */
 const struct migration *source_find(const struct source *source, int64_t version);
+
+/* "0042_phones", "R__views"; in the arena. */
+const char *source_label(const struct migration *migration, struct arena *arena);
 
 #endif

@@ -1,0 +1,153 @@
+local support = require "support"
+
+describe("repeatables", function()
+    local s
+    before_each(function()
+        s = support.scratch()
+        s:file("1_t.up.sql", "CREATE TABLE t (n int); CREATE TABLE IF NOT EXISTS log (name text, at serial)")
+    end)
+    after_each(support.cleanup)
+
+    local function log()
+        return s:sql("SELECT string_agg(name, ',' ORDER BY at) FROM log")
+    end
+
+    it("run after all versioned ones, in name order, when they changed", function()
+        s:files {
+            ["R__b.sql"] = "CREATE OR REPLACE VIEW v AS SELECT n FROM t; INSERT INTO log VALUES ('b');",
+            ["R__a.lua"] = "db:exec [[INSERT INTO log VALUES ('a')]]",
+            ["2_u.up.sql"] = "INSERT INTO log VALUES ('2')",
+        }
+        local r = s:expect(0, "up")
+        assert.matches("applied 1_t .-applied 2_u .-applied R__a .-applied R__b .-4 applied, 0 pending", r.err)
+        assert.equal("2,a,b", log())
+        assert.equal("1,2", s:applied())
+        assert.equal("repeat|R__a|t|f", s:sql("SELECT action, name, version IS NULL, checksum IS NULL"
+            .. " FROM luamig.applied_migrations_history WHERE name = 'R__a'"))
+        assert.matches("up to date", s:expect(0, "up").err)
+        s:file("R__b.sql", s:read("migrations/R__b.sql"):gsub("\n", "\r\n") .. "")
+        assert.matches("up to date", s:expect(0, "up").err)
+        s:file("R__b.sql", "INSERT INTO log VALUES ('b2');")
+        s:file("3_late.up.sql", "INSERT INTO log VALUES ('3')")
+        s:expect(0, "up")
+        assert.equal("2,a,b,3,b2", log())
+        s:remove("R__a.lua")
+        assert.matches("up to date", s:expect(0, "up").err)
+    end)
+
+    it("are not part of --to, --count and --only", function()
+        s:file("R__a.sql", "INSERT INTO log VALUES ('a')")
+        s:expect(0, "up", "--to", "1")
+        s:expect(0, "up", "--only", "1")
+        s:expect(0, "up", "--count", "1")
+        assert.equal("", log())
+        s:expect(0, "up")
+        assert.equal("a", log())
+    end)
+
+    it("are shown by plan, status, verify, dry-run, validate and history", function()
+        s:file("R__a.sql", "INSERT INTO log VALUES ('a')")
+        assert.matches("R__a.sql +transaction, 1 statement", s:expect(0, "plan").out)
+        assert.matches("pending .-R__a", s:expect(0, "status").out)
+        s:expect(3, "status", "--check")
+        assert.matches("R__a is pending", s:expect(4, "verify").err .. s:run("verify").out)
+        assert.matches("tried R__a", s:expect(0, "dry-run").out)
+        s:expect(0, "validate")
+        s:expect(0, "up")
+        local document = s:json("status", "--json")
+        local last = document.migrations[#document.migrations]
+        assert.same({ support.json.null, "R__a", "applied", 64 },
+            { last.version == nil and support.json.null, last.name, last.state, #last.checksum })
+        s:expect(0, "verify")
+        s:expect(0, "status", "--check")
+        assert.matches("repeat  done  R__a", s:expect(0, "history").out)
+        s:file("R__a.sql", "INSERT INTO log VALUES ('b')")
+        s:expect(3, "status", "--check")
+        s:file("R__b.sql", "SELEC 1")
+        assert.matches("R__b.sql:1", s:expect(4, "up").err, 1, true)
+        assert.equal("a", log())
+    end)
+
+    it("that fail are rolled back, and what is versioned stays", function()
+        s:files { ["R__a.sql"] = "INSERT INTO log VALUES ('a')",
+            ["R__b.sql"] = "INSERT INTO log VALUES ('b'); SELECT 1/0" }
+        local r = s:expect(7, "up")
+        assert.matches("R__b.sql:1", r.err, 1, true)
+        assert.matches("R__b was rolled back", r.err)
+        assert.equal("a", log())
+        assert.equal("1", s:applied())
+        assert.equal("failed", s:sql("SELECT outcome FROM luamig.applied_migrations_history WHERE name = 'R__b'"))
+        s:file("R__b.sql", "INSERT INTO log VALUES ('b')")
+        s:expect(0, "up")
+        assert.equal("a,b", log())
+    end)
+
+    it("run statement by statement where they must, from the start again after a failure", function()
+        s:file("R__a.sql", "-- luamig: no-transaction\nINSERT INTO log VALUES ('a'); SELECT 1/(SELECT"
+            .. " count(*) FROM t);")
+        s:expect(7, "up")
+        s:sql("INSERT INTO t VALUES (1)")
+        s:expect(0, "up")
+        assert.equal("a,a", log())
+        assert.matches("up to date", s:expect(0, "up").err)
+        s:file("R__b.lua", "-- luamig: no-transaction\ndb:step('x', function() db:exec [[INSERT INTO log"
+            .. " VALUES ('b')]] end)")
+        s:expect(0, "up")
+        assert.equal("a,a,b", log())
+    end)
+
+    it("go back together with the versioned ones of a failed --rollback and --atomic", function()
+        s:files { ["1_t.down.sql"] = "DROP TABLE t, log", ["R__a.sql"] = "INSERT INTO log VALUES ('a')",
+            ["R__b.sql"] = "SELECT 1/0" }
+        assert.matches("restored: 1 undone by its down", s:expect(8, "up", "--rollback").err)
+        assert.is_false(s:has("log"))
+        s:expect(8, "up", "--atomic")
+        assert.is_false(s:has("log"))
+        assert.equal("0", s:sql("SELECT count(*) FROM luamig.applied_migrations_history"
+            .. " WHERE action = 'repeat' AND outcome = 'done'"))
+        s:file("R__b.sql", "INSERT INTO log VALUES ('b')")
+        s:expect(0, "up", "--rollback")
+        assert.equal("a,b", log())
+        s:file("R__c.sql", "VACUUM t")
+        assert.matches("R__c cannot run in one transaction", s:expect(4, "up", "--rollback").err)
+    end)
+
+    it("run once when two instances come at once", function()
+        s:files { ["R__a.sql"] = "INSERT INTO log VALUES ('a'); SELECT pg_sleep(0.5)" }
+        local first, second = s:start("up"), s:start("up")
+        assert.equal(0, first:wait().status)
+        assert.equal(0, second:wait().status)
+        assert.equal("a", log())
+    end)
+
+    it("of one name twice, or without one, are errors", function()
+        s:files { ["R__a.sql"] = "", ["R__a.lua"] = "" }
+        assert.matches("R__a has two files", s:expect(4, "up").err)
+        s:remove("R__a.lua")
+        s:file("R__.sql", "")
+        assert.matches("it has no name", s:expect(4, "up").err)
+        s:remove("R__.sql")
+        s:file("R__x.up.sql", "")
+        assert.matches("write R__<name>.sql", s:expect(4, "up").err)
+    end)
+
+    it("come from the selected environments, too", function()
+        os.execute(("mkdir %s/migrations/base %s/migrations/test && mv %s/migrations/*.sql %s/migrations/base"):format(
+            s.dir, s.dir, s.dir, s.dir))
+        s:files { ["migrations/base/R__b.sql"] = "INSERT INTO log VALUES ('b')",
+            ["migrations/test/R__a.sql"] = "INSERT INTO log VALUES ('a')" }
+        s:expect(0, "up")
+        assert.equal("b", log())
+        s:expect(0, "up", "--env", "test")
+        assert.equal("b,a", log())
+        s:file("migrations/test/R__b.sql", "")
+        s:expect(4, "up", "--env", "test")
+    end)
+
+    it("are left alone by down and mark", function()
+        s:files { ["1_t.down.sql"] = "DROP TABLE t", ["R__a.sql"] = "INSERT INTO log VALUES ('a')" }
+        s:expect(0, "up")
+        s:expect(0, "redo", "1")
+        assert.equal("a", s:sql("SELECT string_agg(name, ',') FROM log"))
+    end)
+end)
