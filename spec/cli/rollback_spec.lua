@@ -190,6 +190,20 @@ describe("luamig up --rollback", function()
         assert.equal("1", s:sql("SELECT n FROM a"))
     end)
 
+    it("without a run lock leaves alone what a rival applied in its place", function()
+        s:files { ["1_a.up.sql"] = "SELECT pg_sleep(1); CREATE TABLE a ()", ["1_a.down.sql"] = "DROP TABLE a" }
+        local first = s:start("up", "--lock", "none")
+        support.eventually(function()
+            return s:sql("SELECT count(*) FROM pg_stat_activity WHERE query ~ '^SELECT pg_sleep'") == "1"
+        end, "a sleep")
+        s:files { ["2_b.up.sql"] = "SELECT 1/0", ["2_b.down.sql"] = "" }
+        local r = s:expect(8, "up", "--lock", "none", "--rollback")
+        assert.matches("applied by another run", r.err)
+        assert.equal(0, first:wait().status)
+        assert.equal("1", s:applied())
+        assert.is_true(s:has("a"))
+    end)
+
     it("writes events and the outcome as JSON", function()
         table_pair(1)
         s:files { ["2_x.up.sql"] = "SELECT 1/0", ["2_x.down.sql"] = "" }

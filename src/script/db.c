@@ -4,11 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pg/copy.h"
+#include "script/bulk.h"
+#include "script/copy.h"
 #include "script/execute.h"
 #include "script/raise.h"
 #include "script/row.h"
 #include "script/rows.h"
 #include "script/tx.h"
+#include "script/update_many.h"
 #include "script/value.h"
 
 #define DB_TYPE     "luamig.db"
@@ -23,6 +27,8 @@ db_check(lua_State *L)
 
     if (db->host == NULL)
         luaL_error(L, "db is used after its migration has ended");
+    if (db->copying != NULL)
+        luaL_error(L, "db cannot be used inside of a db:copy_out loop");
     if (!db->failed)
         return db;
     err = db->error;
@@ -241,6 +247,9 @@ static const luaL_Reg methods[] = {
     { "one", db_one },
     { "value", db_value },
     { "rows", rows_open },
+    { "copy_in", copy_in },
+    { "copy_out", copy_out },
+    { "update_many", update_many },
     { "transaction", tx_transaction },
     { "try", tx_try },
     { "step", tx_step },
@@ -272,6 +281,8 @@ db_open(lua_State *L)
     lua_setfield(L, -2, "__gc");
     lua_pop(L, 2);
     rows_register(L);
+    copy_register(L);
+    bulk_register(L);
 }
 
 struct db *
@@ -289,5 +300,8 @@ db_push(lua_State *L, const struct host *host)
 void
 db_detach(struct db *db)
 {
+    if (db->copying != NULL) /* its loop had no time to begin */
+        copy_abandon(db->copying);
+    db->copying = NULL;
     db->host = NULL;
 }

@@ -49,7 +49,7 @@ check_class(struct execution *x, const struct sql_class *class)
     }
     if (class->copy_in || class->copy_out)
         return refuse(x, class->copy_in ? "COPY FROM STDIN" : "COPY TO STDOUT",
-                      "Use INSERT for writing, db:rows for reading.");
+                      "Use db:copy_in and db:copy_out.");
     if (class->bad_encoding || class->bad_strings)
         return refuse(x, "this setting",
                       "client_encoding and standard_conforming_strings are luamig's.");
@@ -183,8 +183,8 @@ run_all(struct execution *x)
 }
 
 /* A failure leaves the transaction dead, if there is one; it is remembered. */
-static void
-remember(struct db *db, const struct error *err)
+void
+execute_failed(struct db *db, const struct error *err)
 {
     struct session *work = db->host->work;
     bool dead = work->lost || db->stray ||
@@ -207,7 +207,7 @@ execute_call(const struct call *call, PGresult **res, struct error *err)
     stop_signals_shut();
     ok = run_all(&x);
     if (!ok)
-        remember(call->db, err);
+        execute_failed(call->db, err);
     stop_signals_open();
     arena_release(&x.arena);
     return ok;
@@ -221,7 +221,7 @@ execute_own(struct db *db, const char *sql, struct error *err)
     stop_signals_shut();
     ok = exec_command(db->host->work, sql, NULL, err);
     if (!ok)
-        remember(db, err);
+        execute_failed(db, err);
     stop_signals_open();
     return ok;
 }

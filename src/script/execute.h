@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "script/host.h"
 
+struct copy;
 struct cursor;
 
 /* What `db` is: the state of a script's transaction. */
@@ -20,8 +21,10 @@ struct db {
     bool stray;              /* a transaction command got through to the server */
     bool failed;             /* the transaction is dead: error says of what */
     struct error error;
-    int savepoints;         /* that are open */
-    unsigned long serial;   /* counts savepoints and cursors, to tell which came first */
+    int savepoints;       /* that are open */
+    struct copy *copying; /* a COPY TO that is open: nothing else may be sent; or NULL */
+    const char *folder;   /* that csv files are read below */
+    unsigned long serial; /* counts savepoints and cursors, to tell which came first */
     struct cursor *cursors; /* open ones */
 };
 
@@ -41,6 +44,9 @@ struct call {
  * leaves the transaction dead is kept in db->error.
  */
 bool execute_call(const struct call *call, PGresult **res, struct error *err);
+
+/* What a failure that was no execute_call()'s leaves of the transaction. */
+void execute_failed(struct db *db, const struct error *err);
 
 /* Runs one statement of luamig's own in the script's transaction. */
 bool execute_own(struct db *db, const char *sql, struct error *err);

@@ -43,12 +43,9 @@ is_below(const char *path, const char *folder)
            (path[len] == '/' || (len > 0 && folder[len - 1] == '/'));
 }
 
-/* The real path of argument 1, which must lie below the folder of the upvalue. */
-static void
-resolve(lua_State *L, char path[PATH_MAX])
+void
+files_resolve(lua_State *L, const char *folder, const char *name, char *path)
 {
-    const char *folder = lua_tostring(L, lua_upvalueindex(1));
-    const char *name = luaL_checkstring(L, 1);
     char base[PATH_MAX];
 
     if (name[0] == '/')
@@ -70,7 +67,7 @@ open_reader(lua_State *L)
 
     *reader = (struct reader){ 0 };
     luaL_setmetatable(L, FILE_TYPE);
-    resolve(L, path);
+    files_resolve(L, lua_tostring(L, lua_upvalueindex(1)), luaL_checkstring(L, 1), path);
     reader->file = fopen(path, "rbe");
     if (reader->file == NULL)
         luaL_error(L, "cannot read '%s': %s", lua_tostring(L, 1), strerror(errno));

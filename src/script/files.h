@@ -11,4 +11,10 @@
  */
 void files_open(lua_State *L, const char *folder);
 
+/*
+ * The real path of name in folder, which must lie below it; raises otherwise. path holds
+ * PATH_MAX bytes.
+ */
+void files_resolve(lua_State *L, const char *folder, const char *name, char *path);
+
 #endif

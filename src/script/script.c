@@ -213,6 +213,7 @@ run(lua_State *L)
     lua_pop(L, 1);
     push_environment(L, script);
     running->db = db_push(L, script->host);
+    running->db->folder = script->folder;
     lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, running); /* as long as the state lives */
     lua_setfield(L, -2, "db");

@@ -246,11 +246,11 @@ push_bytea_text(lua_State *L, int index)
     lua_remove(L, -2);
 }
 
-static const char *refuse(lua_State *L, int arg, const char *what);
+static const char nothing[] = "is nothing that PostgreSQL has a value for";
 
-/* Pushes a scalar's text; false: it is none. arg is named where it cannot be sent. */
-static bool
-push_text(lua_State *L, int index, int arg)
+/* Pushes a scalar's text; the answer is NULL, or why there is none. */
+static const char *
+push_text(lua_State *L, int index)
 {
     char digits[TEXT_FLOAT];
     const char *text;
@@ -259,7 +259,7 @@ push_text(lua_State *L, int index, int arg)
     switch (lua_type(L, index)) {
     case LUA_TBOOLEAN:
         lua_pushstring(L, lua_toboolean(L, index) ? "t" : "f");
-        return true;
+        return NULL;
     case LUA_TNUMBER:
         if (lua_isinteger(L, index)) {
             lua_pushfstring(L, "%I", (LUAI_UACINT)lua_tointeger(L, index));
@@ -267,26 +267,20 @@ push_text(lua_State *L, int index, int arg)
             len = text_float(lua_tonumber(L, index), digits);
             lua_pushlstring(L, digits, len);
         }
-        return true;
+        return NULL;
     case LUA_TSTRING:
         text = lua_tolstring(L, index, &len);
         if (strlen(text) != len)
-            refuse(L, arg, "holds a zero byte: wrap it in bytea(s)");
+            return "holds a zero byte: wrap it in bytea(s)";
         lua_pushvalue(L, index);
-        return true;
+        return NULL;
+    case LUA_TTABLE: return "is a table: wrap it in array{...} or json.encode";
     default:
         if (luaL_testudata(L, index, BYTEA_TYPE) == NULL)
-            return false;
+            return nothing;
         push_bytea_text(L, index);
-        return true;
+        return NULL;
     }
-}
-
-static const char *
-refuse(lua_State *L, int arg, const char *what)
-{
-    luaL_argerror(L, arg, what);
-    return NULL;
 }
 
 static void
@@ -302,13 +296,14 @@ add_quoted(lua_State *L, luaL_Buffer *out)
     luaL_addvalue(out);
 }
 
-static void add_array(lua_State *L, luaL_Buffer *out, int index, int arg, int depth);
+static const char *add_array(lua_State *L, luaL_Buffer *out, int index, int depth);
 
-/* The element on top goes into the buffer, which a luaL_Buffer wants below it. */
-static void
-add_element(lua_State *L, luaL_Buffer *out, int arg, int depth)
+/* The element on top goes into the buffer, whose slot is below it. */
+static const char *
+add_element(lua_State *L, luaL_Buffer *out, int depth)
 {
     int element = lua_gettop(L);
+    const char *why = NULL;
 
     if (value_is_null(L, element)) {
         lua_pop(L, 1);
@@ -317,67 +312,76 @@ add_element(lua_State *L, luaL_Buffer *out, int arg, int depth)
         luaL_Buffer inner;
 
         luaL_buffinit(L, &inner);
-        add_array(L, &inner, element, arg, depth + 1);
+        why = add_array(L, &inner, element, depth + 1);
+        if (why != NULL)
+            return why;
         luaL_pushresult(&inner);
         lua_replace(L, element);
         luaL_addvalue(out);
-    } else if (push_text(L, element, arg)) {
+    } else {
+        if (lua_isnil(L, element))
+            return "has a hole: write null for NULL";
+        why = push_text(L, element);
+        if (why != NULL)
+            return why;
         lua_replace(L, element);
         add_quoted(L, out);
-    } else {
-        refuse(L, arg,
-               lua_isnil(L, element)
-                   ? "has a hole: write null for NULL"
-                   : "holds what is no value: wrap it in array{...}, bytea or "
-                     "json.encode");
     }
+    return NULL;
 }
 
-static void
-add_array(lua_State *L, luaL_Buffer *out, int index, int arg, int depth)
+static const char *
+add_array(lua_State *L, luaL_Buffer *out, int index, int depth)
 {
     lua_Integer count = (lua_Integer)lua_rawlen(L, index);
+    const char *why;
 
     if (depth > MAX_DEPTH)
-        refuse(L, arg, "has more than 6 dimensions");
+        return "has more than 6 dimensions";
     luaL_checkstack(L, 16, "array");
     luaL_addchar(out, '{');
     for (lua_Integer i = 1; i <= count; i++) {
         if (i > 1)
             luaL_addchar(out, ',');
         lua_rawgeti(L, index, i);
-        add_element(L, out, arg, depth);
+        why = add_element(L, out, depth);
+        if (why != NULL)
+            return why;
     }
     luaL_addchar(out, '}');
+    return NULL;
 }
 
 /* What is not counted by # would be lost in silence. */
-static void
-check_keys(lua_State *L, int index, int arg)
+static bool
+has_other_keys(lua_State *L, int index)
 {
     lua_Integer count = (lua_Integer)lua_rawlen(L, index);
 
     lua_pushnil(L);
     while (lua_next(L, index) != 0) {
-        bool fits = lua_isinteger(L, -2)
-                        ? lua_tointeger(L, -2) >= 1 && lua_tointeger(L, -2) <= count
-                        : lua_type(L, -2) == LUA_TSTRING &&
-                              strcmp(lua_tostring(L, -2), "bounds") == 0;
+        bool counted = lua_isinteger(L, -2) && lua_tointeger(L, -2) >= 1 &&
+                       lua_tointeger(L, -2) <= count;
+        bool bounds =
+            lua_type(L, -2) == LUA_TSTRING && strcmp(lua_tostring(L, -2), "bounds") == 0;
 
-        if (!fits)
-            refuse(L, arg, "has keys beside 1..n: write null for NULL");
+        if (!counted && !bounds)
+            return true;
         lua_pop(L, 1);
     }
+    return false;
 }
 
 /* An array's text, its bounds before it if it keeps some. */
-static void
-push_literal(lua_State *L, int index, int arg)
+static const char *
+push_literal(lua_State *L, int index)
 {
     luaL_Buffer out;
+    const char *why;
     int bounds;
 
-    check_keys(L, index, arg);
+    if (has_other_keys(L, index))
+        return "has keys beside 1..n: write null for NULL";
     lua_pushliteral(L, "bounds");
     lua_rawget(L, index);
     bounds = lua_gettop(L);
@@ -387,23 +391,34 @@ push_literal(lua_State *L, int index, int arg)
         luaL_addvalue(&out);
         luaL_addchar(&out, '=');
     }
-    add_array(L, &out, index, arg, 1);
+    why = add_array(L, &out, index, 1);
+    if (why != NULL)
+        return why;
     luaL_pushresult(&out);
     lua_remove(L, bounds);
+    return NULL;
+}
+
+const char *
+value_text(lua_State *L, int index, const char **why)
+{
+    *why = NULL;
+    if (lua_isnil(L, index) || value_is_null(L, index))
+        return NULL;
+    *why = value_is_array(L, index) ? push_literal(L, index) : push_text(L, index);
+    if (*why != NULL)
+        return NULL;
+    lua_replace(L, index);
+    return lua_tostring(L, index);
 }
 
 const char *
 value_param(lua_State *L, int index)
 {
-    if (lua_isnil(L, index) || value_is_null(L, index))
-        return NULL;
-    if (value_is_array(L, index))
-        push_literal(L, index, index);
-    else if (!push_text(L, index, index))
-        return refuse(L, index,
-                      lua_istable(L, index)
-                          ? "is a table: wrap it in array{...} or json.encode"
-                          : "cannot be sent to PostgreSQL");
-    lua_replace(L, index);
-    return lua_tostring(L, index);
+    const char *why;
+    const char *text = value_text(L, index, &why);
+
+    if (why != NULL)
+        luaL_argerror(L, index, why);
+    return text;
 }

@@ -35,4 +35,7 @@ void value_push(lua_State *L, const PGresult *res, int row, int column);
  */
 const char *value_param(lua_State *L, int index);
 
+/* The same for any stack index; what cannot be sent is told in *why, else NULL. */
+const char *value_text(lua_State *L, int index, const char **why);
+
 #endif
