@@ -224,6 +224,18 @@ print_fate(struct progress *p, const struct event *e)
         fputs(" was rolled back; ", p->out);
 }
 
+static void
+print_question(struct progress *p, const struct event *e)
+{
+    fputs("  ", p->out);
+    if (e->error->kind == ERROR_LOCK)
+        print_fate(p, e);
+    fputs(e->error->kind == ERROR_LOCK
+              ? "the run lock was lost meanwhile\n"
+              : "something is left that luamig cannot decide; see the error above\n",
+          p->out);
+}
+
 /* What stays and what to do; it claims no more than is so. */
 static void
 print_consequence(struct progress *p, const struct event *e)
@@ -235,10 +247,8 @@ print_consequence(struct progress *p, const struct event *e)
     case OUTCOME_REFUSED:
         fprintf(p->out, "  no migration was %s\n", s->down ? "undone" : "applied");
         return;
-    case OUTCOME_NOT_RESTORED:
-        fputs("  something is left that luamig cannot decide; see the error above\n",
-              p->out);
-        return;
+    case OUTCOME_NOT_RESTORED: print_question(p, e); return;
+    case OUTCOME_LEASE_LOST:
     case OUTCOME_FAILED:
     case OUTCOME_TIMEOUT:
     case OUTCOME_SIGNAL: break;

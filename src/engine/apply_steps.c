@@ -59,7 +59,9 @@ stepper_run(struct stepper *s, struct items *items, bool serial)
     struct pipeline pipeline = { .session = &s->m->server.work,
                                  .items = items->list,
                                  .count = items->count,
-                                 .serial = serial };
+                                 .serial = serial,
+                                 .confirm =
+                                     s->confirm ? items_find(items, ITEM_COMMIT) : 0 };
     bool ok = pipeline_run(&pipeline, s->err);
 
     if (!ok && pipeline.answered < items->count &&
@@ -119,24 +121,40 @@ add_file_role(struct stepper *s, struct items *items)
               NULL);
 }
 
-/* The lock alone; in this transaction the path is ours, afterwards the file's again. */
+/*
+ * The lock alone; in this transaction the path is ours, afterwards the file's again. A
+ * lease is read as luamig's role.
+ */
 static void
 add_guard_and_commit(struct stepper *s, struct items *items)
 {
     struct guard guard = migrator_guard(s->m, GUARD_NO_ROW, 0);
+    bool reads = guard.lease != NULL && !s->confirm;
 
+    guard.has_lock = guard.has_lock && !s->confirm;
     items_add(items, ITEM_CONSTRAINTS, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
+    if (reads)
+        add_own_role(s, items);
     items_add(items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp", NULL);
     items_add(items, ITEM_GUARD, guard_sql(&guard, &s->arena), NULL);
+    if (reads)
+        add_file_role(s, items);
     items_add(items, ITEM_COMMIT, "COMMIT", NULL);
+}
+
+/* Of an explicit block; NULL: none. */
+static const char *
+modes_of(const struct stepper *s, const struct sql_unit *unit)
+{
+    return unit->kind == UNIT_BLOCK ? stepper_class(s, unit)->modes : NULL;
 }
 
 static const char *
 begin_sql(struct stepper *s, const struct sql_unit *unit)
 {
-    const char *modes = stepper_class(s, unit)->modes;
+    const char *modes = modes_of(s, unit);
 
-    if (unit->kind == UNIT_BLOCK && modes != NULL && modes[0] != '\0')
+    if (modes != NULL && modes[0] != '\0')
         return arena_printf(&s->arena, "BEGIN READ WRITE, %s", modes);
     return "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 }
@@ -148,7 +166,9 @@ run_in_block(struct stepper *s, const struct sql_unit *unit)
     struct step_key key = key_of(s, unit);
     struct items items = { 0 };
     size_t first = unit->first + 1, last = unit->first + unit->count;
+    bool ok;
 
+    s->confirm = migrator_must_confirm(s->m, modes_of(s, unit));
     if (unit->kind == UNIT_BLOCK) {
         first++;
         last--;
@@ -161,7 +181,9 @@ run_in_block(struct stepper *s, const struct sql_unit *unit)
     for (size_t n = first; n <= last; n++)
         items_add_statement(&items, &s->content->sql, n);
     add_guard_and_commit(s, &items);
-    return stepper_run(s, &items, s->content->sql.has_copy);
+    ok = stepper_run(s, &items, s->content->sql.has_copy);
+    s->confirm = false;
+    return ok;
 }
 
 /* BEGIN ... ROLLBACK: run as it stands, then recorded by itself. */
@@ -272,10 +294,8 @@ resend_session(struct stepper *s, const struct sql_unit *unit)
 static bool
 run_block(struct stepper *s, const struct sql_unit *unit)
 {
-    bool ok = run_in_block(s, unit);
-
     s->role_changed = s->role_changed || has_session(s, unit);
-    return ok;
+    return run_in_block(s, unit);
 }
 
 static bool
@@ -420,8 +440,26 @@ run_all(struct stepper *s, bool *question)
     return record(s);
 }
 
+/* The run lock is lost and something of the migration stays: another run may be at it. */
+static bool
+is_half_done(struct stepper *s)
+{
+    struct session *work = &s->m->server.work;
+    struct error err = { 0 };
+
+    if (s->err->kind != ERROR_LOCK || s->m->settings->lock != LOCK_LEASE || work->lost)
+        return false;
+    if (!steps_read(work, s->steps, s->content->migration->version,
+                    aftermath_direction(s->content), &s->arena, &s->rows, &s->row_count,
+                    &err) ||
+        s->row_count == 0)
+        return false;
+    error_hint(s->err, "`luamig up` goes on behind what was recorded.");
+    return true;
+}
+
 static void
-explain(struct stepper *s)
+explain(struct stepper *s, bool *in_doubt)
 {
     struct stop grace;
 
@@ -432,6 +470,7 @@ explain(struct stepper *s)
     } else {
         content_place(s->content, s->at, s->m->server.bytes, s->err);
         aftermath_explain(s->m, s->content, s->err);
+        *in_doubt = *in_doubt || is_half_done(s);
         aftermath_record(s->m, s->content, s->at, s->err);
     }
     migrator_heed(s->m);
@@ -444,7 +483,7 @@ apply_steps(struct migrator *m, const struct content *content, struct error *err
     bool question = false, done = run_all(&s, &question);
 
     if (!done)
-        explain(&s);
+        explain(&s, &question);
     arena_release(&s.arena);
     if (done)
         return APPLY_DONE;

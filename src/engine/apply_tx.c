@@ -83,6 +83,13 @@ lock_timeout(const struct attempt_tx *a)
                                                    : a->m->settings->lock_timeout;
 }
 
+/* The guard reads an old snapshot of the lease; COMMIT waits until it is confirmed. */
+static bool
+must_confirm(const struct attempt_tx *a)
+{
+    return !a->last && migrator_must_confirm(a->m, a->content->sql.modes);
+}
+
 /* DESIGN 7, statement for statement. */
 static void
 build(struct attempt_tx *a)
@@ -91,6 +98,7 @@ build(struct attempt_tx *a)
     enum guard_row row = a->content->down ? GUARD_ROW_GONE : GUARD_ROW_IS;
     struct guard guard = migrator_guard(a->m, a->last ? GUARD_NO_ROW : row,
                                         a->content->migration->version);
+    bool takes_lease = a->last && guard.lease != NULL;
 
     items_add(items, ITEM_BEGIN, begin_sql(a), NULL);
     items_add(items, ITEM_SETTING, ROW_LOCK_TIMEOUT, NULL);
@@ -99,6 +107,9 @@ build(struct attempt_tx *a)
               arena_printf(&a->arena, "SET LOCAL lock_timeout = %" PRId64,
                            lock_timeout(a)),
               NULL);
+    /* Once its table is dropped nobody else can take the lease. */
+    if (takes_lease)
+        items_add(items, ITEM_GUARD, guard_sql(&guard, &a->arena), NULL);
     for (size_t n = 1; n <= a->content->sql.count; n++)
         items_add_statement(items, &a->content->sql, n);
     items_add(items, ITEM_CONSTRAINTS, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
@@ -107,6 +118,7 @@ build(struct attempt_tx *a)
     items_add(items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp", NULL);
     if (!a->last)
         aftermath_add_history(a->m, a->content, &a->arena, items);
+    guard.has_lock = guard.has_lock && !takes_lease && !must_confirm(a);
     items_add(items, ITEM_GUARD, guard_sql(&guard, &a->arena), NULL);
     items_add(items, ITEM_COMMIT, "COMMIT", NULL);
     items_add(items, ITEM_AFTER, "DISCARD ALL", NULL);
@@ -125,6 +137,8 @@ run(struct attempt_tx *a, struct error *err)
                                      .serial = sql->has_copy,
                                      .on_result = on_result,
                                      .ctx = a };
+    if (must_confirm(a))
+        a->pipeline.confirm = items_find(&a->items, ITEM_COMMIT);
     return pipeline_run(&a->pipeline, err);
 }
 

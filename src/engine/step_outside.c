@@ -44,7 +44,10 @@ builds_index(const struct sql_class *class)
     return class->outside == OUTSIDE_CREATE_INDEX || class->outside == OUTSIDE_REINDEX;
 }
 
-/* Drops what a failed build left; says so. false: it could not be dropped. */
+/*
+ * Drops what a failed build left; says so. false: it could not be dropped, or another run
+ * may have begun to build it, for the run lock is lost.
+ */
 static bool
 drop_leftover(struct stepper *s, const struct sql_class *class,
               const struct indexes *before)
@@ -55,7 +58,7 @@ drop_leftover(struct stepper *s, const struct sql_class *class,
     struct indexes now;
     char text[256];
 
-    if (work->lost ||
+    if (work->lost || s->m->server.lock_lost != NULL ||
         !indexes_invalid(work, class->relation, class->index, &s->arena, &now, &err))
         return false;
     while ((left = indexes_leftover(before, &now)) != NULL) {
@@ -112,14 +115,10 @@ build_index(struct stepper *s, size_t n)
 static bool
 check_lock(struct stepper *s)
 {
-    struct guard guard = migrator_guard(s->m, GUARD_NO_ROW, 0);
-    bool held;
-
-    if (!guard_lock_held(&s->m->server.work, &guard, &held, s->err))
-        return false;
-    if (held)
+    if (migrator_check_lock(s->m, s->err))
         return true;
-    error_set(s->err, ERROR_LOCK, "the run lock was lost");
+    if (s->err->kind != ERROR_LOCK)
+        return false;
     return error_hint(s->err, "Run `luamig up` again; it goes on behind the last "
                               "statement that was recorded.");
 }

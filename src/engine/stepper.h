@@ -18,6 +18,7 @@ struct stepper {
     size_t row_count;
     size_t at;         /* the statement at work, 1-based */
     bool role_changed; /* the file may have changed role or session user */
+    bool confirm;      /* the transaction at hand cannot see the lease */
 };
 
 const struct sql_class *stepper_class(const struct stepper *s,
