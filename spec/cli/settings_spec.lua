@@ -137,7 +137,7 @@ describe("the command line", function()
 
     it("help lists the commands, help CMD is CMD --help", function()
         local all = s:expect(0, "help").out
-        local names = "up down redo status plan verify validate history baseline mark repair create init help"
+        local names = "up down redo status plan verify validate history baseline mark repair lock create init help"
         for name in names:gmatch("%a+") do
             assert.matches("\n  " .. name .. " ", all, 1, true)
             local one = s:expect(0, "help", name).out

@@ -258,6 +258,40 @@ json_verify(const struct look *look)
 }
 
 static json_t *
+lease_object(const struct lease_row *row)
+{
+    json_t *object = json_object();
+
+    set_text(object, "name", row->name);
+    set_text(object, "state", row->state);
+    set_text(object, "holder", row->holder);
+    set_text(object, "host", row->host);
+    set_digits(object, "pid", row->pid);
+    set_text(object, "acquired_at", row->acquired);
+    set_text(object, "expires_at", row->expires);
+    set_text(object, "outcome", row->outcome);
+    set_text(object, "ended_at", row->ended);
+    return object;
+}
+
+json_t *
+json_locks(enum lock_mode mode, const struct locks *locks)
+{
+    static const char *const words[] = {
+        [LOCK_ADVISORY] = "advisory", [LOCK_LEASE] = "lease", [LOCK_NONE] = "none"
+    };
+    json_t *document = json_object(), *array = json_array();
+
+    for (size_t i = 0; i < locks->count; i++)
+        json_array_append_new(array, lease_object(&locks->rows[i]));
+    set_text(document, "lock", words[mode]);
+    json_object_set_new(document, "held", json_boolean(locks->holder != NULL));
+    set_text(document, "holder", locks->holder);
+    json_object_set_new(document, "locks", array);
+    return document;
+}
+
+static json_t *
 attempt_object(const struct attempt *a)
 {
     const struct {

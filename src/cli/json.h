@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "engine/event.h"
+#include "engine/locks.h"
 #include "engine/look.h"
 
 struct json_lines {
@@ -27,6 +28,7 @@ json_t *json_error(const struct error *err);
 json_t *json_status(const struct look *look);
 json_t *json_plan(const struct look *look);
 json_t *json_verify(const struct look *look);
+json_t *json_locks(enum lock_mode mode, const struct locks *locks);
 json_t *json_history(const struct attempt *attempts, size_t count);
 
 /* A string, or null for NULL; invalid UTF-8 is replaced. */
