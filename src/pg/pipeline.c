@@ -152,11 +152,19 @@ take_result(struct run *run, bool *done)
     return true;
 }
 
+/* A failure ends what the server owes: it skips everything up to a Sync. */
+static bool
+is_owed(const struct run *run)
+{
+    return run->sync_sent ||
+           (!run->failed && run->pipeline->answered < run->pipeline->sent);
+}
+
 /* What was answered since: results of items come one by one, NULL between them. */
 static bool
 take_results(struct run *run, bool *done)
 {
-    while (!*done && (run->pipeline->answered < run->pipeline->sent || run->sync_sent)) {
+    while (!*done && is_owed(run)) {
         if (!take_result(run, done))
             break;
         if (PQstatus(run->conn) != CONNECTION_OK)
@@ -175,8 +183,9 @@ converse(struct run *run)
             return false;
         if (is_to_confirm(run))
             confirm(run);
-        else if (!done && !wait_for(&run->wait,
-                                    (short)(POLLIN | (run->output_waits ? POLLOUT : 0))))
+        else if (!done && (is_owed(run) || run->output_waits) &&
+                 !wait_for(&run->wait,
+                           (short)(POLLIN | (run->output_waits ? POLLOUT : 0))))
             return false;
     }
     return true;
