@@ -215,6 +215,7 @@ begin_heartbeat(struct taking *t, const char *greeting, struct error *err)
     if (t->server->heartbeat == NULL)
         return false;
     t->server->lock.conn = NULL;
+    t->server->lock_lost = NULL;
     return true;
 }
 
