@@ -215,7 +215,6 @@ begin_heartbeat(struct taking *t, const char *greeting, struct error *err)
     if (t->server->heartbeat == NULL)
         return false;
     t->server->lock.conn = NULL;
-    t->server->lock_lost = NULL;
     return true;
 }
 
@@ -261,8 +260,7 @@ lease_release(struct server *server, const struct lease *lease, const char *outc
         return;
     session->conn = heartbeat_stop(server->heartbeat);
     server->heartbeat = NULL;
-    if (lost)
-        server->lock_lost = "the lease of the run lock was lost";
+    server->lock_lost = NULL; /* it is given up now */
     if (session->conn == NULL && server->work.conn != NULL && !server->work.lost)
         session = &server->work;
     if (!lost && session->conn != NULL)
