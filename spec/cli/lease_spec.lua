@@ -128,6 +128,19 @@ describe("lock = lease", function()
         end)
     end
 
+    it("stolen by a statement of a no-transaction file: that one is undone, exit 9", function()
+        s:sql("CREATE EXTENSION dblink")
+        local conninfo = ("dbname=%s host=%s port=%s user=postgres"):format(s.name,
+            support.server:match("host=([^&]+)"), support.server:match("port=(%d+)"))
+        local theft = ("SELECT dblink_exec('%s', $$UPDATE %s SET token = 'stolen'$$)"):format(conninfo, ROW)
+        s:file("1_a.up.sql", "-- luamig: no-transaction\nCREATE TABLE a ();\nCREATE TABLE b AS " .. theft
+            .. ";\nCREATE TABLE c ();")
+        local r = s:expect(9, "up")
+        assert.matches("run lock was lost", r.err)
+        assert.equal("t|f|f", s:sql("SELECT to_regclass('a') IS NOT NULL, to_regclass('b') IS NOT NULL,"
+            .. " to_regclass('c') IS NOT NULL"))
+    end)
+
     it("stolen during a SERIALIZABLE migration: exit 6", function()
         s:file("1_a.up.sql", "BEGIN ISOLATION LEVEL SERIALIZABLE;\nCREATE TABLE a ();\nSELECT pg_sleep(30);\nCOMMIT;")
         local p = s:start("up")

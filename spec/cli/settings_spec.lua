@@ -30,7 +30,7 @@ describe("settings", function()
         s:file("./luamig.lua", "return { timeout = 'soon' }")
         assert.matches("timeout in luamig.lua: 'soon' is no duration", s:expect(2, "up").err)
         s:file("./luamig.lua", "return { lock = 'leese' }")
-        assert.matches("none of advisory|none", s:expect(2, "up").err, 1, true)
+        assert.matches("none of advisory|lease|none", s:expect(2, "up").err, 1, true)
     end)
 
     it("flag wins over environment, environment over .env, .env over luamig.lua", function()

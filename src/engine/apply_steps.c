@@ -64,9 +64,13 @@ stepper_run(struct stepper *s, struct items *items, bool serial)
                                      s->confirm ? items_find(items, ITEM_COMMIT) : 0 };
     bool ok = pipeline_run(&pipeline, s->err);
 
-    if (!ok && pipeline.answered < items->count &&
-        items->list[pipeline.answered].statement > 0)
-        s->at = items->list[pipeline.answered].statement;
+    if (!ok && pipeline.answered < items->count) {
+        const struct pipeline_item *failed = &items->list[pipeline.answered];
+
+        s->at = failed->statement > 0 ? failed->statement : s->at;
+        s->guard_failed = failed->mark == ITEM_GUARD && failed->statement == 0 &&
+                          strcmp(s->err->sqlstate, "22P02") == 0;
+    }
     /* COMMIT came before the cancel: it is done. */
     if (!ok && items_has(items, pipeline.answered, ITEM_COMMIT))
         ok = true;
@@ -440,42 +444,6 @@ run_all(struct stepper *s, bool *question)
     return record(s);
 }
 
-/* The run lock is lost and something of the migration stays: another run may be at it. */
-static bool
-is_half_done(struct stepper *s)
-{
-    struct session *work = &s->m->server.work;
-    struct error err = { 0 };
-
-    if (s->err->kind != ERROR_LOCK || s->m->settings->lock != LOCK_LEASE || work->lost)
-        return false;
-    if (!steps_read(work, s->steps, s->content->migration->version,
-                    aftermath_direction(s->content), &s->arena, &s->rows, &s->row_count,
-                    &err) ||
-        s->row_count == 0)
-        return false;
-    error_hint(s->err, "`luamig up` goes on behind what was recorded.");
-    return true;
-}
-
-static void
-explain(struct stepper *s, bool *in_doubt)
-{
-    struct stop grace;
-
-    migrator_grace(s->m, &grace, AFTERMATH_GRACE);
-    aftermath_clean(s->m);
-    if (s->m->server.work.lost) {
-        aftermath_explain_loss(s->m, s->content, s->err);
-    } else {
-        content_place(s->content, s->at, s->m->server.bytes, s->err);
-        aftermath_explain(s->m, s->content, s->err);
-        *in_doubt = *in_doubt || is_half_done(s);
-        aftermath_record(s->m, s->content, s->at, s->err);
-    }
-    migrator_heed(s->m);
-}
-
 enum apply_result
 apply_steps(struct migrator *m, const struct content *content, struct error *err)
 {
@@ -483,7 +451,7 @@ apply_steps(struct migrator *m, const struct content *content, struct error *err
     bool question = false, done = run_all(&s, &question);
 
     if (!done)
-        explain(&s, &question);
+        stepper_explain(&s, &question);
     arena_release(&s.arena);
     if (done)
         return APPLY_DONE;

@@ -18,6 +18,7 @@ struct stepper {
     size_t row_count;
     size_t at;         /* the statement at work, 1-based */
     bool role_changed; /* the file may have changed role or session user */
+    bool guard_failed; /* lock or row were not as they should be before COMMIT */
     bool confirm;      /* the transaction at hand cannot see the lease */
 };
 
@@ -39,5 +40,11 @@ bool stepper_finish(struct stepper *s, const struct sql_unit *unit);
  * it is marked already), done after.
  */
 bool stepper_outside(struct stepper *s, const struct sql_unit *unit, bool marked);
+
+/*
+ * After a failure: cleans the session, completes s->err, writes the history's row.
+ * *in_doubt is set where the lease is lost and something of the migration stays.
+ */
+void stepper_explain(struct stepper *s, bool *in_doubt);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * session.h - the connections of a run: work, lock, control
  *
- * work runs migrations; lock holds the run lock and from then on executes nothing; control
- * is opened on first need, to look (blockers, progress) and to cancel, and never writes.
+ * work runs migrations; lock holds the run lock and from then on executes nothing (of a
+ * lease: it takes it and is then its heartbeat's); control is opened on first need, to look (blockers, progress) and to cancel, and never writes.
  * All three go to the same server, also where the URL names several hosts.
  */
 #ifndef LUAMIG_PG_SESSION_H
