@@ -28,7 +28,7 @@ HARDEN  = $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=
           -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2 -fstack-protector-strong) -fPIE
 # Recursive on purpose: pkg-config is not asked before there is something to compile.
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DLUAMIG_VERSION='"$(VERSION)"' -Isrc -I. $(WARN) \
-             $(HARDEN) $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
+             $(HARDEN) -pthread $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
 ALL_LIBS   = -pie $(shell pkg-config --libs $(PKGS)) $(LDFLAGS)
 
 SRC   := $(sort $(wildcard src/*.c src/*/*.c))

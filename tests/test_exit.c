@@ -53,6 +53,13 @@ a_failure_exits_7_whatever_failed(void **state)
 }
 
 static void
+a_lost_lease_exits_6(void **state)
+{
+    (void)state;
+    assert_int_equal(status_of(OUTCOME_LEASE_LOST, ERROR_LOCK), 6);
+}
+
+static void
 a_question_that_is_left_and_a_time_limit_have_their_own(void **state)
 {
     (void)state;
@@ -82,6 +89,7 @@ main(void)
         cmocka_unit_test(a_refusal_exits_by_what_went_wrong),
         cmocka_unit_test(a_refusal_without_a_reason_is_no_success),
         cmocka_unit_test(a_failure_exits_7_whatever_failed),
+        cmocka_unit_test(a_lost_lease_exits_6),
         cmocka_unit_test(a_question_that_is_left_and_a_time_limit_have_their_own),
         cmocka_unit_test(a_signal_exits_128_and_its_number),
     };

@@ -113,6 +113,27 @@ test_long_lists_do_not_hang(void **state)
     assert_int_equal(p.answered, count);
 }
 
+/* The rest of a long list is not sent then, nor was the Sync. */
+static void
+test_an_early_failure_of_a_long_list_ends_it(void **state)
+{
+    size_t count = 3000;
+    const char **sql = arena_alloc(&t.arena, count * sizeof(*sql));
+    struct error err = { 0 };
+    struct pipeline p;
+    int64_t began = stop_now();
+
+    (void)state;
+    for (size_t i = 0; i < count; i++)
+        sql[i] = i == 5 ? "SELECT 1/0" : "SELECT 1";
+    p = pipeline_of(sql, count, false);
+    assert_false(pipeline_run(&p, &err));
+    assert_int_equal(p.answered, 5);
+    assert_string_equal(err.sqlstate, "22012");
+    assert_true(stop_now() - began < 500);
+    pgtest_sql(&t, "SELECT 1");
+}
+
 static void
 test_two_statements_in_one_are_refused(void **state)
 {
@@ -280,6 +301,8 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_the_failed_item_is_known, setup, teardown),
         cmocka_unit_test_setup_teardown(test_long_lists_do_not_hang, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_early_failure_of_a_long_list_ends_it,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(test_two_statements_in_one_are_refused, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_copy_goes_serially, setup, teardown),

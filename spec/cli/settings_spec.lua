@@ -30,7 +30,7 @@ describe("settings", function()
         s:file("./luamig.lua", "return { timeout = 'soon' }")
         assert.matches("timeout in luamig.lua: 'soon' is no duration", s:expect(2, "up").err)
         s:file("./luamig.lua", "return { lock = 'leese' }")
-        assert.matches("none of advisory|none", s:expect(2, "up").err, 1, true)
+        assert.matches("none of advisory|lease|none", s:expect(2, "up").err, 1, true)
     end)
 
     it("flag wins over environment, environment over .env, .env over luamig.lua", function()
@@ -137,7 +137,7 @@ describe("the command line", function()
 
     it("help lists the commands, help CMD is CMD --help", function()
         local all = s:expect(0, "help").out
-        local names = "up down redo status plan verify validate history baseline mark repair create init help"
+        local names = "up down redo status plan verify validate history baseline mark repair lock create init help"
         for name in names:gmatch("%a+") do
             assert.matches("\n  " .. name .. " ", all, 1, true)
             local one = s:expect(0, "help", name).out

@@ -7,6 +7,7 @@ static const char example[] =
     "    dir = \"migrations\",\n"
     "    -- table = \"luamig.applied_migrations\",\n"
     "    -- legacy_table = \"public.schema_migrations\", -- take over golang-migrate's\n"
+    "    -- lock = \"advisory\",         -- advisory, lease, none\n"
     "    -- lock_wait = \"10m\",          -- 0: wait for the run lock as long as it takes\n"
     "    -- timeout = \"5m\",             -- for a whole run\n"
     "    -- migration_timeout = \"1m\",   -- for one migration\n"

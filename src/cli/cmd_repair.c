@@ -1,7 +1,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/complaint.h"
@@ -41,23 +40,15 @@ print_differences(const struct record_result *result)
     }
 }
 
-/* Off a terminal nobody can be asked: --yes must say it. ERROR_USAGE. */
 static bool
 agree(const struct invocation *inv, const char *target, struct error *err)
 {
-    char answer[16] = "";
-
-    if (inv->yes)
-        return true;
-    if (!isatty(STDIN_FILENO)) {
-        error_set(err, ERROR_USAGE, "nobody can be asked here");
-        return error_hint(err, "Say --yes if the record of %s is to be changed.", target);
-    }
-    fprintf(stderr, "Record them on %s as they are in the files? [y/N] ", target);
-    if (fgets(answer, sizeof(answer), stdin) != NULL &&
-        (answer[0] == 'y' || answer[0] == 'Y'))
-        return true;
-    return error_set(err, ERROR_USAGE, "not agreed; nothing was changed");
+    return invocation_agree(
+        inv,
+        arena_printf(inv->arena, "Record them on %s as they are in the files?", target),
+        arena_printf(inv->arena, "Say --yes if the record of %s is to be changed.",
+                     target),
+        err);
 }
 
 static int

@@ -68,6 +68,13 @@ const char *invocation_value(const struct invocation *inv, const char *name);
 bool invocation_version(const char *text, const char *what, int64_t *version,
                         struct error *err);
 
+/*
+ * Asks a yes-or-no question on stderr, unless --yes said it. ERROR_USAGE: not agreed, or
+ * nobody can be asked, for stdin is no terminal; the hint then says how to agree.
+ */
+bool invocation_agree(const struct invocation *inv, const char *question,
+                      const char *hint, struct error *err);
+
 /* Prints the error on stderr, and, with --json, as a document on stdout; the exit status. */
 int invocation_fail(const struct invocation *inv, const struct error *err);
 

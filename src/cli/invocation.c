@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/complaint.h"
@@ -38,6 +39,25 @@ invocation_version(const char *text, const char *what, int64_t *version,
         return true;
     error_set(err, ERROR_USAGE, "%s: '%s' is no version", what, text);
     return error_hint(err, "A version is digits, 0 to 9223372036854775807.");
+}
+
+bool
+invocation_agree(const struct invocation *inv, const char *question, const char *hint,
+                 struct error *err)
+{
+    char answer[16] = "";
+
+    if (inv->yes)
+        return true;
+    if (!isatty(STDIN_FILENO)) {
+        error_set(err, ERROR_USAGE, "nobody can be asked here");
+        return error_hint(err, "%s", hint);
+    }
+    fprintf(stderr, "%s [y/N] ", question);
+    if (fgets(answer, sizeof(answer), stdin) != NULL &&
+        (answer[0] == 'y' || answer[0] == 'Y'))
+        return true;
+    return error_set(err, ERROR_USAGE, "not agreed; nothing was changed");
 }
 
 int

@@ -280,6 +280,42 @@ names_array(const char *names)
 }
 
 static struct json_object *
+lease_object(const struct lease_row *row)
+{
+    struct json_object *object = json_object_new_object();
+
+    set_text(object, "name", row->name);
+    set_text(object, "state", row->state);
+    set_text(object, "holder", row->holder);
+    set_text(object, "host", row->host);
+    set_digits(object, "pid", row->pid);
+    set_text(object, "acquired_at", row->acquired);
+    set_text(object, "expires_at", row->expires);
+    set_text(object, "outcome", row->outcome);
+    set_text(object, "ended_at", row->ended);
+    return object;
+}
+
+struct json_object *
+json_locks(enum lock_mode mode, const struct locks *locks)
+{
+    static const char *const words[] = {
+        [LOCK_ADVISORY] = "advisory", [LOCK_LEASE] = "lease", [LOCK_NONE] = "none"
+    };
+    struct json_object *document = json_object_new_object(),
+                       *array = json_object_new_array();
+
+    for (size_t i = 0; i < locks->count; i++)
+        json_object_array_add(array, lease_object(&locks->rows[i]));
+    set_text(document, "lock", words[mode]);
+    json_object_object_add(document, "held",
+                           json_object_new_boolean(locks->holder != NULL));
+    set_text(document, "holder", locks->holder);
+    json_object_object_add(document, "locks", array);
+    return document;
+}
+
+static struct json_object *
 attempt_object(const struct attempt *a)
 {
     const struct {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "engine/event.h"
+#include "engine/locks.h"
 #include "engine/look.h"
 
 struct json_lines {
@@ -27,6 +28,7 @@ struct json_object *json_error(const struct error *err);
 struct json_object *json_status(const struct look *look);
 struct json_object *json_plan(const struct look *look);
 struct json_object *json_verify(const struct look *look);
+struct json_object *json_locks(enum lock_mode mode, const struct locks *locks);
 struct json_object *json_history(const struct attempt *attempts, size_t count);
 
 /* A string, or null for NULL; each byte that is no UTF-8 becomes U+FFFD. */

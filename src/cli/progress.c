@@ -336,6 +336,18 @@ print_fate_of_run(struct progress *p, const struct event *e)
     fputc('\n', p->out);
 }
 
+static void
+print_question(struct progress *p, const struct event *e)
+{
+    fputs("  ", p->out);
+    if (e->error->kind == ERROR_LOCK)
+        print_fate(p, e);
+    fputs(e->error->kind == ERROR_LOCK
+              ? "the run lock was lost meanwhile\n"
+              : "something is left that luamig cannot decide; see the error above\n",
+          p->out);
+}
+
 /* What stays and what to do; it claims no more than is so. */
 static void
 print_consequence(struct progress *p, const struct event *e)
@@ -353,9 +365,9 @@ print_consequence(struct progress *p, const struct event *e)
             print_fate_of_run(p, e);
             return;
         }
-        fputs("  something is left that luamig cannot decide; see the error above\n",
-              p->out);
+        print_question(p, e);
         return;
+    case OUTCOME_LEASE_LOST:
     case OUTCOME_FAILED:
     case OUTCOME_TIMEOUT:
     case OUTCOME_SIGNAL:

@@ -17,6 +17,8 @@
 
 #define TABLE_MAX 47 /* side tables append to it; names end at 63 bytes */
 
+#define SHORTEST_LEASE 100 /* ms; a sixth of it must be time for a round trip */
+
 #define AT(field) offsetof(struct composed, field)
 
 const struct setting_spec settings_specs[] = {
@@ -32,8 +34,10 @@ const struct setting_spec settings_specs[] = {
       AT(settings.table), "the applied set (luamig.applied_migrations)" },
     { "legacy_table", "legacy-table", SETTING_TEXT, "TABLE", NULL,
       AT(settings.legacy_table), "another tool's table to take over, or none" },
-    { "lock", "lock", SETTING_CHOICE, "advisory|none", "advisory", AT(settings.lock),
-      "the run lock (advisory)" },
+    { "lock", "lock", SETTING_CHOICE, "advisory|lease|none", "advisory",
+      AT(settings.lock), "the run lock (advisory)" },
+    { "lease", "lease", SETTING_DURATION, "D", "30s", AT(settings.lease),
+      "of lock = lease: how long it outlives its holder (30s)" },
     { "timeout", "timeout", SETTING_DURATION, "D", "5m", AT(settings.timeout),
       "for the whole run, once the lock is held (5m)" },
     { "lock_wait", "lock-wait", SETTING_DURATION, "D", "0", AT(settings.lock_wait),
@@ -397,6 +401,8 @@ settings_compose(const struct options *options, struct arena *arena, struct comp
     }
     if (out->settings.lib == NULL)
         out->settings.lib = fs_join(arena, out->settings.dir, "lib");
+    if (out->settings.lease < SHORTEST_LEASE)
+        return error_set(err, ERROR_USAGE, "lease must be %dms or more", SHORTEST_LEASE);
     out->database_on_command_line = options_value(options, "database") != NULL;
     return vars_compose(options, &c.file, arena, &out->settings, err);
 }

@@ -5,6 +5,7 @@
 
 #include "pg/exec.h"
 #include "pg/history.h"
+#include "pg/steps.h"
 
 const char *
 aftermath_action(const struct content *content)
@@ -68,6 +69,35 @@ aftermath_explain(struct migrator *m, const struct content *content, struct erro
         error_hint(err, "%s", no_transaction_hint);
     else if (strcmp(err->sqlstate, "55P03") == 0)
         explain_lock_timeout(m, content, err);
+}
+
+void
+aftermath_explain_guard(struct migrator *m, struct error *err)
+{
+    struct error why = { 0 };
+
+    if (!m->server.work.lost && !migrator_check_lock(m, &why) && why.kind == ERROR_LOCK)
+        *err = why;
+}
+
+bool
+aftermath_is_half_done(struct migrator *m, const struct content *content,
+                       struct error *err)
+{
+    struct session *work = &m->server.work;
+    struct step *rows;
+    size_t count = 0;
+    struct error why = { 0 };
+
+    if (err->kind != ERROR_LOCK || m->settings->lock != LOCK_LEASE || work->lost ||
+        !m->table.has_steps || !content_has_steps(content))
+        return false;
+    if (!steps_read(work, migrator_table(m, "_steps"), content->migration->version,
+                    aftermath_direction(content), m->arena, &rows, &count, &why) ||
+        count == 0)
+        return false;
+    error_hint(err, "`luamig up` goes on behind what was recorded.");
+    return true;
 }
 
 void

@@ -30,6 +30,16 @@ void aftermath_committed(struct migrator *m);
 void aftermath_explain(struct migrator *m, const struct content *content,
                        struct error *err);
 
+/* The guard's own words are for the server's log: says who took the lock. */
+void aftermath_explain_guard(struct migrator *m, struct error *err);
+
+/*
+ * The lease is lost and something of a migration that runs in parts stays: another run may
+ * be at it.
+ */
+bool aftermath_is_half_done(struct migrator *m, const struct content *content,
+                            struct error *err);
+
 /* The connection was lost: says so, and how one finds out what happened. */
 void aftermath_explain_loss(struct migrator *m, const struct content *content,
                             struct error *err);

@@ -18,6 +18,7 @@ struct scripted {
     struct step *rows; /* of earlier runs */
     size_t row_count;
     size_t next; /* number of the next step's row */
+    struct frame_end end;
 };
 
 static struct frame
@@ -32,9 +33,8 @@ static bool
 run_items(struct scripted *s, struct items *items, struct error *err)
 {
     struct frame frame = frame_of(s, items);
-    size_t ignored;
 
-    return frame_run(&frame, false, &ignored, err);
+    return frame_run(&frame, false, &s->end, err);
 }
 
 static bool
@@ -185,17 +185,21 @@ run(struct scripted *s, struct error *err)
 }
 
 static void
-explain(struct scripted *s, struct error *err)
+explain(struct scripted *s, struct error *err, enum apply_result *result)
 {
     struct stop grace;
 
     migrator_grace(s->m, &grace, AFTERMATH_GRACE);
     aftermath_clean(s->m);
+    if (s->end.guard_failed)
+        aftermath_explain_guard(s->m, err);
     if (s->m->server.work.lost) {
         aftermath_explain_loss(s->m, s->content, err);
     } else {
         content_place_script(s->content, err);
         aftermath_explain(s->m, s->content, err);
+        if (aftermath_is_half_done(s->m, s->content, err))
+            *result = APPLY_IN_DOUBT;
         aftermath_record(s->m, s->content, 0, err);
     }
     migrator_heed(s->m);
@@ -208,7 +212,7 @@ apply_script(struct migrator *m, const struct content *content, struct error *er
     enum apply_result result = run(&s, err);
 
     if (result != APPLY_DONE)
-        explain(&s, err);
+        explain(&s, err, &result);
     arena_release(&s.arena);
     return result;
 }

@@ -21,7 +21,9 @@ struct stepper {
     const char *steps; /* the table, quoted */
     struct step *rows; /* of earlier runs */
     size_t row_count;
-    size_t at;         /* the statement at work, 1-based */
+    size_t at;    /* the statement at work, 1-based */
+    bool confirm; /* the transaction at work reads an old snapshot of the lease */
+    struct frame_end end;
     bool role_changed; /* the file may have changed role or session user */
 };
 
@@ -61,9 +63,11 @@ key_of(struct stepper *s, const struct sql_unit *unit)
 static struct frame
 frame_of(struct stepper *s, struct items *items)
 {
-    return (struct frame){
-        .m = s->m, .content = s->content, .arena = &s->arena, .items = items
-    };
+    return (struct frame){ .m = s->m,
+                           .content = s->content,
+                           .arena = &s->arena,
+                           .items = items,
+                           .confirm = s->confirm };
 }
 
 /* Runs the items and releases them; s->at is then the statement that failed, if one did. */
@@ -71,11 +75,10 @@ static bool
 run_items(struct stepper *s, struct items *items, bool serial)
 {
     struct frame frame = frame_of(s, items);
-    size_t failed = 0;
-    bool ok = frame_run(&frame, serial, &failed, s->err);
+    bool ok = frame_run(&frame, serial, &s->end, s->err);
 
-    if (failed > 0)
-        s->at = failed;
+    if (s->end.statement > 0)
+        s->at = s->end.statement;
     return ok;
 }
 
@@ -105,12 +108,19 @@ add_step(struct stepper *s, struct items *items, const struct sql_unit *unit, bo
     add_own(s, items, sql, params);
 }
 
+/* Of an explicit block; NULL: none. */
+static const char *
+modes_of(const struct stepper *s, const struct sql_unit *unit)
+{
+    return unit->kind == UNIT_BLOCK ? class_of(s, unit)->modes : NULL;
+}
+
 static const char *
 begin_sql(struct stepper *s, const struct sql_unit *unit)
 {
-    const char *modes = class_of(s, unit)->modes;
+    const char *modes = modes_of(s, unit);
 
-    if (unit->kind == UNIT_BLOCK && modes != NULL && modes[0] != '\0')
+    if (modes != NULL && modes[0] != '\0')
         return arena_printf(&s->arena, "BEGIN READ WRITE, %s", modes);
     return FRAME_BEGIN;
 }
@@ -120,9 +130,12 @@ static bool
 run_in_block(struct stepper *s, const struct sql_unit *unit)
 {
     struct items items = { 0 };
-    struct frame frame = frame_of(s, &items);
     size_t first = unit->first + 1, last = unit->first + unit->count;
+    struct frame frame;
+    bool ok;
 
+    s->confirm = migrator_must_confirm(s->m, modes_of(s, unit));
+    frame = frame_of(s, &items);
     if (unit->kind == UNIT_BLOCK) {
         first++;
         last--;
@@ -133,7 +146,9 @@ run_in_block(struct stepper *s, const struct sql_unit *unit)
     for (size_t n = first; n <= last; n++)
         items_add_statement(&items, &s->content->sql, n);
     frame_add_commit(&frame);
-    return run_items(s, &items, s->content->sql.has_copy);
+    ok = run_items(s, &items, s->content->sql.has_copy);
+    s->confirm = false;
+    return ok;
 }
 
 /* Writes the unit's row by itself, as done or as started. */
@@ -406,17 +421,20 @@ run_all(struct stepper *s, bool *question)
 }
 
 static void
-explain(struct stepper *s)
+explain(struct stepper *s, bool *in_doubt)
 {
     struct stop grace;
 
     migrator_grace(s->m, &grace, AFTERMATH_GRACE);
     aftermath_clean(s->m);
+    if (s->end.guard_failed)
+        aftermath_explain_guard(s->m, s->err);
     if (s->m->server.work.lost) {
         aftermath_explain_loss(s->m, s->content, s->err);
     } else {
         content_place(s->content, s->at, s->m->server.bytes, s->err);
         aftermath_explain(s->m, s->content, s->err);
+        *in_doubt = *in_doubt || aftermath_is_half_done(s->m, s->content, s->err);
         aftermath_record(s->m, s->content, s->at, s->err);
     }
     migrator_heed(s->m);
@@ -429,7 +447,7 @@ apply_steps(struct migrator *m, const struct content *content, struct error *err
     bool question = false, done = run_all(&s, &question);
 
     if (!done)
-        explain(&s);
+        explain(&s, &question);
     arena_release(&s.arena);
     if (done)
         return APPLY_DONE;

@@ -87,6 +87,20 @@ frame_of(struct attempt_tx *a)
     };
 }
 
+/* The guard reads an old snapshot of the lease; COMMIT waits until it is confirmed. */
+static bool
+must_confirm(const struct attempt_tx *a)
+{
+    return !a->last && migrator_must_confirm(a->m, a->content->sql.modes);
+}
+
+/* A down that drops the lease's table is guarded before it: nobody can take it after. */
+static bool
+takes_lease(const struct attempt_tx *a)
+{
+    return a->last && a->m->settings->lock == LOCK_LEASE;
+}
+
 /* DESIGN 7, statement for statement: what stands before the migration's own. */
 static void
 add_head(struct attempt_tx *a)
@@ -97,6 +111,11 @@ add_head(struct attempt_tx *a)
     items_add(&a->items, ITEM_SETTING, ROW_LOCK_TIMEOUT, NULL);
     frame_add_row(&frame);
     frame_add_lock_timeout(&frame);
+    if (takes_lease(a)) {
+        struct guard guard = migrator_guard(a->m, GUARD_NO_ROW, 0);
+
+        items_add(&a->items, ITEM_GUARD, guard_sql(&guard, &a->arena), NULL);
+    }
 }
 
 /* And behind them. */
@@ -114,6 +133,7 @@ add_tail(struct attempt_tx *a)
     items_add(items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp", NULL);
     if (!a->last)
         frame_add_history(&frame);
+    guard.has_lock = guard.has_lock && !takes_lease(a) && !must_confirm(a);
     items_add(items, ITEM_GUARD, guard_sql(&guard, &a->arena), NULL);
     items_add(items, ITEM_COMMIT, "COMMIT", NULL);
     items_add(items, ITEM_AFTER, "DISCARD ALL", NULL);
@@ -129,6 +149,8 @@ send(struct attempt_tx *a, struct error *err)
                                      .serial = a->content->sql.has_copy,
                                      .on_result = on_result,
                                      .ctx = a };
+    if (must_confirm(a))
+        a->pipeline.confirm = items_find(&a->items, ITEM_COMMIT);
     return pipeline_run(&a->pipeline, err);
 }
 

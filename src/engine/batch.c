@@ -108,6 +108,7 @@ fail_together(struct batch *b)
     migrator_heed(m);
     b->summary->outcome = m->server.work.lost            ? OUTCOME_FAILED
                           : b->err->kind == ERROR_SIGNAL ? OUTCOME_SIGNAL
+                          : b->err->kind == ERROR_LOCK   ? OUTCOME_LEASE_LOST
                                                          : OUTCOME_RESTORED;
     if (!m->server.work.lost)
         b->summary->fate = "restored: the run was one transaction, and was rolled back";

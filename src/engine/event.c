@@ -13,6 +13,7 @@ outcome_word(enum outcome outcome)
     switch (outcome) {
     case OUTCOME_DONE: return "done";
     case OUTCOME_REFUSED: return "refused";
+    case OUTCOME_LEASE_LOST:
     case OUTCOME_FAILED: return "failed";
     case OUTCOME_RESTORED: return "restored";
     case OUTCOME_NOT_RESTORED: return "not_restored";

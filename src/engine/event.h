@@ -39,6 +39,7 @@ enum outcome {
     OUTCOME_REFUSED,      /* nothing was tried */
     OUTCOME_FAILED,       /* a migration failed and was rolled back; earlier ones stay */
     OUTCOME_RESTORED,     /* it failed, and nothing of the run stays */
+    OUTCOME_LEASE_LOST,   /* rolled back too, because the lease was lost */
     OUTCOME_NOT_RESTORED, /* something is half done, or a question is left */
     OUTCOME_TIMEOUT,
     OUTCOME_SIGNAL

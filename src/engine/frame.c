@@ -1,6 +1,7 @@
 #include "engine/frame.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "engine/aftermath.h"
 #include "pg/history.h"
@@ -109,28 +110,28 @@ frame_guard_row(const struct content *content)
 
 /* In this transaction the path is ours, afterwards the file's again. */
 static void
-add_end(const struct frame *frame, enum guard_row row)
-{
-    struct guard guard =
-        migrator_guard(frame->m, row, frame->content->migration->version);
-
-    items_add(frame->items, ITEM_GUARD, guard_sql(&guard, frame->arena), NULL);
-    items_add(frame->items, ITEM_COMMIT, "COMMIT", NULL);
-}
-
-static void
 add_own_path(const struct frame *frame)
 {
     items_add(frame->items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp",
               NULL);
 }
 
+/* A lease is read as luamig's role; the fence of an advisory lock is nobody's table. */
 void
 frame_add_commit(const struct frame *frame)
 {
+    struct guard guard = migrator_guard(frame->m, GUARD_NO_ROW, 0);
+    bool reads = guard.lease != NULL && !frame->confirm;
+
+    guard.has_lock = guard.has_lock && !frame->confirm;
     items_add(frame->items, ITEM_CONSTRAINTS, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
+    if (reads)
+        frame_add_own_role(frame);
     add_own_path(frame);
-    add_end(frame, GUARD_NO_ROW);
+    items_add(frame->items, ITEM_GUARD, guard_sql(&guard, frame->arena), NULL);
+    if (reads)
+        frame_add_file_role(frame);
+    items_add(frame->items, ITEM_COMMIT, "COMMIT", NULL);
 }
 
 void
@@ -138,6 +139,7 @@ frame_add_record(const struct frame *frame, const char *steps)
 {
     const struct content *content = frame->content;
     int64_t version = content->migration->version;
+    struct guard guard = migrator_guard(frame->m, frame_guard_row(content), version);
 
     items_add(frame->items, ITEM_BEGIN, FRAME_BEGIN, NULL);
     items_add(frame->items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);
@@ -148,23 +150,34 @@ frame_add_record(const struct frame *frame, const char *steps)
         items_add(frame->items, ITEM_STEP, steps_delete_sql(version, steps, frame->arena),
                   NULL);
     frame_add_history(frame);
-    add_end(frame, frame_guard_row(content));
+    items_add(frame->items, ITEM_GUARD, guard_sql(&guard, frame->arena), NULL);
+    items_add(frame->items, ITEM_COMMIT, "COMMIT", NULL);
     items_add(frame->items, ITEM_AFTER, "DISCARD ALL", NULL);
     items_add(frame->items, ITEM_AFTER, session_settings(&frame->m->server), NULL);
 }
 
 bool
-frame_run(const struct frame *frame, bool serial, size_t *statement, struct error *err)
+frame_run(const struct frame *frame, bool serial, struct frame_end *end,
+          struct error *err)
 {
     struct items *items = frame->items;
-    struct pipeline pipeline = { .session = &frame->m->server.work,
-                                 .items = items->list,
-                                 .count = items->count,
-                                 .serial = serial };
+    struct pipeline pipeline = {
+        .session = &frame->m->server.work,
+        .items = items->list,
+        .count = items->count,
+        .serial = serial,
+        .confirm = frame->confirm ? items_find(items, ITEM_COMMIT) : 0,
+    };
     bool ok = pipeline_run(&pipeline, err);
 
-    if (!ok && pipeline.answered < items->count)
-        *statement = items->list[pipeline.answered].statement;
+    *end = (struct frame_end){ 0 };
+    if (!ok && pipeline.answered < items->count) {
+        const struct pipeline_item *failed = &items->list[pipeline.answered];
+
+        end->statement = failed->statement;
+        end->guard_failed = failed->mark == ITEM_GUARD && failed->statement == 0 &&
+                            strcmp(err->sqlstate, "22P02") == 0;
+    }
     ok = ok || items_has(items, pipeline.answered, ITEM_COMMIT);
     items_release(items);
     return ok;

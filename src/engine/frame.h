@@ -18,6 +18,8 @@ struct frame {
     const struct content *content;
     struct arena *arena;
     struct items *items;
+    bool
+        confirm; /* the guard would see an old lease: COMMIT waits for its own question */
 };
 
 /* What the guard before COMMIT asks of the content's row. */
@@ -48,11 +50,17 @@ void frame_add_commit(const struct frame *frame);
  */
 void frame_add_record(const struct frame *frame, const char *steps);
 
+/* How far a list came. */
+struct frame_end {
+    size_t statement;  /* the file's one that failed; 0: it was none */
+    bool guard_failed; /* the lock, or the row */
+};
+
 /*
- * Runs the items, one Sync each if serial, and releases them. *statement is the file's one
- * that failed, if it was one. A COMMIT that came before a cancel is a success.
+ * Runs the items, one Sync each if serial, and releases them. A COMMIT that came before a
+ * cancel is a success.
  */
-bool frame_run(const struct frame *frame, bool serial, size_t *statement,
+bool frame_run(const struct frame *frame, bool serial, struct frame_end *end,
                struct error *err);
 
 #endif

@@ -53,3 +53,13 @@ items_has(const struct items *items, size_t count, enum item_mark mark)
     }
     return false;
 }
+
+size_t
+items_find(const struct items *items, enum item_mark mark)
+{
+    size_t i = 0;
+
+    while (i < items->count && items->list[i].mark != (int)mark)
+        i++;
+    return i < items->count ? i : 0;
+}

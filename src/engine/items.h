@@ -33,6 +33,9 @@ void items_add(struct items *items, enum item_mark mark, const char *sql,
 void items_add_statement(struct items *items, const struct sql_file *file, size_t n);
 void items_release(struct items *items);
 
+/* The index of the first item with that mark; 0: none (what begins is never asked for). */
+size_t items_find(const struct items *items, enum item_mark mark);
+
 /* Whether the first count items hold one with that mark. */
 bool items_has(const struct items *items, size_t count, enum item_mark mark);
 

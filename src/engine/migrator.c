@@ -28,6 +28,7 @@ migrator_init(struct migrator *m, const char *command, const struct settings *se
     digest_random_hex(m->run, 8);
     m->key = lock_key(&settings->table);
     m->fence = lock_fence(&settings->table, m->run);
+    m->lease = lease_new(settings, LEASE_RUN, arena);
     m->server = (struct server){
         .settings = settings,
         .run = m->run,
@@ -62,6 +63,32 @@ migrator_connect(struct migrator *m, struct error *err)
     return error_hint(err, "Run luamig against the primary.");
 }
 
+/* A lease that its holder did not give back is worth a word. */
+static bool
+take_lease(struct migrator *m, struct error *err)
+{
+    const char *from = NULL;
+
+    if (!lease_acquire(&m->server, &m->lease, m->arena, &from, err))
+        return false;
+    if (from != NULL)
+        migrator_notify(m, (struct event){ .kind = EVENT_NOTICE,
+                                           .level = PROBLEM_NOTE,
+                                           .text = arena_printf(m->arena,
+                                                                "took over the lease of "
+                                                                "%s",
+                                                                from) });
+    return true;
+}
+
+static bool
+take_lock(struct migrator *m, struct error *err)
+{
+    if (m->settings->lock == LOCK_LEASE)
+        return take_lease(m, err);
+    return lock_acquire(&m->server, m->key, m->fence, err);
+}
+
 bool
 migrator_lock(struct migrator *m, struct error *err)
 {
@@ -75,7 +102,7 @@ migrator_lock(struct migrator *m, struct error *err)
         return true;
     }
     stop_limit(m->stop, LIMIT_LOCK_WAIT, m->settings->lock_wait);
-    if (!lock_acquire(&m->server, m->key, m->fence, err))
+    if (!take_lock(m, err))
         return false;
     m->locked = true;
     stop_limit(m->stop, LIMIT_LOCK_WAIT, 0);
@@ -85,11 +112,27 @@ migrator_lock(struct migrator *m, struct error *err)
 }
 
 void
-migrator_unlock(struct migrator *m)
+migrator_unlock(struct migrator *m, const char *outcome)
 {
-    if (m->locked)
+    if (m->locked && m->settings->lock == LOCK_LEASE)
+        lease_release(&m->server, &m->lease, outcome);
+    else if (m->locked)
         lock_release(&m->server);
     m->locked = false;
+}
+
+bool
+migrator_check_lock(struct migrator *m, struct error *err)
+{
+    struct guard guard = migrator_guard(m, GUARD_NO_ROW, 0);
+    bool held;
+
+    /* On its own connection: the file's role may not read the lease. */
+    if (m->settings->lock == LOCK_LEASE)
+        return lease_confirm(&m->server, err);
+    if (!guard_lock_held(&m->server.work, &guard, &held, err))
+        return false;
+    return held || error_set(err, ERROR_LOCK, "the run lock was lost");
 }
 
 void
@@ -134,11 +177,20 @@ migrator_table(struct migrator *m, const char *suffix)
 struct guard
 migrator_guard(struct migrator *m, enum guard_row row, int64_t version)
 {
-    return (struct guard){ .has_lock = m->settings->lock == LOCK_ADVISORY,
+    return (struct guard){ .has_lock = m->settings->lock != LOCK_NONE,
+                           .lease = m->settings->lock == LOCK_LEASE ? &m->lease : NULL,
                            .fence = m->fence,
                            .row = row,
                            .table = migrator_table(m, ""),
                            .version = version };
+}
+
+bool
+migrator_must_confirm(const struct migrator *m, const char *modes)
+{
+    return m->settings->lock == LOCK_LEASE && modes != NULL &&
+           (strcasestr(modes, "serializable") != NULL ||
+            strcasestr(modes, "repeatable") != NULL);
 }
 
 void

@@ -11,6 +11,7 @@
 #include "engine/event.h"
 #include "pg/applied.h"
 #include "pg/guard.h"
+#include "pg/lease.h"
 #include "pg/session.h"
 #include "plan/settings.h"
 
@@ -37,6 +38,7 @@ struct migrator {
     bool dry_run;        /* what runs is rolled back */
     bool undoing;        /* a failed run goes back to its start, in time of its own */
     uint64_t key, fence; /* of the run lock, pg/lock */
+    struct lease lease;  /* of the run lock, lock = "lease" */
     struct activity activity;
 };
 
@@ -51,10 +53,13 @@ bool migrator_connect(struct migrator *m, struct error *err);
 
 /*
  * Takes the run lock by the settings lock and lock_wait; waiting is told to the observer.
- * Giving it back is fine where it was not had.
+ * Giving it back is fine where it was not had; a lease keeps the outcome ("done").
  */
 bool migrator_lock(struct migrator *m, struct error *err);
-void migrator_unlock(struct migrator *m);
+void migrator_unlock(struct migrator *m, const char *outcome);
+
+/* Asks, outside a migration's transaction, whether the run lock is held. ERROR_LOCK. */
+bool migrator_check_lock(struct migrator *m, struct error *err);
 
 /* Sends an event that carries the run's id and the migration at work. */
 void migrator_notify(struct migrator *m, struct event event);
@@ -67,6 +72,13 @@ const char *migrator_table(struct migrator *m, const char *suffix);
 
 /* The guard of this run: the lock, and the row of version if there is one. */
 struct guard migrator_guard(struct migrator *m, enum guard_row row, int64_t version);
+
+/*
+ * Whether a transaction with these modes (of BEGIN; NULL: none) reads a snapshot in which
+ * a lease is an old one: then no guard can see it, and it is confirmed before COMMIT is
+ * sent (pipeline.confirm).
+ */
+bool migrator_must_confirm(const struct migrator *m, const char *modes);
 
 /*
  * While cleaning up, the causes that stopped the run no longer count; ms is what the

@@ -65,7 +65,10 @@ drop(const struct outside *o, const struct index *left, struct error *err)
     return true;
 }
 
-/* Drops what a failed build left; says so. false: it could not be dropped. */
+/*
+ * Drops what a failed build left; says so. false: it could not be dropped, or another run
+ * may have begun to build it, for the run lock is lost.
+ */
 static bool
 drop_leftover(const struct outside *o, const struct indexes *before)
 {
@@ -73,7 +76,8 @@ drop_leftover(const struct outside *o, const struct indexes *before)
     const struct index *left;
     struct indexes now;
 
-    if (o->m->server.work.lost || !invalid_now(o, &now, &err))
+    if (o->m->server.work.lost || o->m->server.lock_lost != NULL ||
+        !invalid_now(o, &now, &err))
         return false;
     while ((left = indexes_leftover(before, &now)) != NULL) {
         if (!drop(o, left, &err) || !invalid_now(o, &now, &err))
@@ -137,16 +141,12 @@ build_index(const struct outside *o, struct error *err)
 static bool
 check_lock(const struct outside *o, struct error *err)
 {
-    struct guard guard = migrator_guard(o->m, GUARD_NO_ROW, 0);
-    bool held;
-
-    if (!guard_lock_held(&o->m->server.work, &guard, &held, err))
-        return false;
-    if (held)
+    if (migrator_check_lock(o->m, err))
         return true;
-    error_set(err, ERROR_LOCK, "the run lock was lost");
-    return error_hint(err, "Run `luamig up` again; it goes on behind the last statement "
-                           "that was recorded.");
+    if (err->kind == ERROR_LOCK)
+        error_hint(err, "Run `luamig up` again; it goes on behind the last statement "
+                        "that was recorded.");
+    return false;
 }
 
 bool

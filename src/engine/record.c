@@ -256,7 +256,8 @@ write_all(struct recording *r)
 
     for (size_t i = 0; ok && i < r->out->count; i++)
         ok = !r->out->changes[i].needed || write_change(r, &r->out->changes[i]);
-    ok = ok && settle_tracker(r) && exec_commit(work, r->err);
+    ok = ok && settle_tracker(r) && migrator_check_lock(&r->m, r->err) &&
+         exec_commit(work, r->err);
     if (!ok)
         exec_rollback(work, &ignored);
     return ok;
@@ -300,7 +301,7 @@ record_change(const struct settings *settings, const struct record_request *requ
     *out = (struct record_result){ .target = "" };
     migrator_init(&r.m, request->command, settings, observer, stop, arena);
     ok = run(&r);
-    migrator_unlock(&r.m);
+    migrator_unlock(&r.m, ok ? "done" : "failed");
     migrator_release(&r.m);
     return ok;
 }
@@ -345,7 +346,7 @@ record_decide(const struct settings *settings, const struct record_statement *st
     migrator_init(&m, "repair", settings, observer, stop, arena);
     ok =
         migrator_connect(&m, err) && migrator_lock(&m, err) && decide(&m, statement, err);
-    migrator_unlock(&m);
+    migrator_unlock(&m, ok ? "done" : "failed");
     migrator_release(&m);
     return ok;
 }

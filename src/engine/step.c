@@ -62,12 +62,14 @@ tell(struct migrator *m, struct event event, enum apply_result result,
 }
 
 static enum outcome
-outcome_of(enum apply_result result, const struct error *err)
+outcome_of(const struct migrator *m, enum apply_result result, const struct error *err)
 {
     if (result == APPLY_IN_DOUBT)
         return OUTCOME_NOT_RESTORED;
     if (err->kind == ERROR_SIGNAL)
         return OUTCOME_SIGNAL;
+    if (err->kind == ERROR_LOCK && m->settings->lock == LOCK_LEASE)
+        return OUTCOME_LEASE_LOST;
     return err->kind == ERROR_TIMEOUT ? OUTCOME_TIMEOUT : OUTCOME_FAILED;
 }
 
@@ -110,7 +112,7 @@ step_run(struct migrator *m, const struct content *content, struct step_place pl
     tell(m, event, result, err);
     m->activity.content = NULL;
     if (result == APPLY_FAILED || result == APPLY_IN_DOUBT) {
-        summary->outcome = outcome_of(result, err);
+        summary->outcome = outcome_of(m, result, err);
         return false;
     }
     count(content, result == APPLY_DONE, summary);
@@ -122,6 +124,10 @@ step_may_go_on(struct migrator *m, struct run_summary *summary, struct error *er
 {
     enum stop_cause cause = stop_cause(m->stop);
 
+    if (cause == STOP_NONE && lease_lost(&m->server) != NULL) {
+        summary->outcome = OUTCOME_LEASE_LOST;
+        return error_set(err, ERROR_LOCK, "%s", m->server.lock_lost);
+    }
     if (cause == STOP_NONE)
         return true;
     wait_cause_error(m->stop, cause, err);
@@ -150,7 +156,7 @@ step_finish(struct migrator *m, struct run_summary *summary, int64_t began,
     settle_outcome(summary, err);
     migrator_grace(m, &grace, 2000);
     migrator_flush_notices(m, NULL);
-    migrator_unlock(m);
+    migrator_unlock(m, outcome_word(summary->outcome));
     summary->elapsed = stop_now() - began;
     summary->signal = summary->outcome == OUTCOME_SIGNAL ? stop_signal() : 0;
     migrator_notify(m, (struct event){ .kind = EVENT_RUN_FINISHED,

@@ -16,7 +16,7 @@ struct step_place {
 bool step_run(struct migrator *m, const struct content *content, struct step_place place,
               struct run_summary *summary, struct error *err);
 
-/* false if a signal or a limit says to stop; the summary then has the outcome. */
+/* false if a signal, a limit or a lost lease says to stop; the summary then has the outcome. */
 bool step_may_go_on(struct migrator *m, struct run_summary *summary, struct error *err);
 
 /*

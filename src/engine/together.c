@@ -61,15 +61,15 @@ run_sql(struct migrator *m, const struct content *content, struct error *err)
 {
     struct items items = { 0 };
     struct frame frame = frame_of(m, content, &items);
-    size_t failed = 0;
+    struct frame_end end;
 
     add_head(&frame);
     for (size_t n = 1; n <= content->sql.count; n++)
         items_add_statement(&items, &content->sql, n);
     add_tail(&frame);
-    if (frame_run(&frame, content->sql.has_copy, &failed, err))
+    if (frame_run(&frame, content->sql.has_copy, &end, err))
         return true;
-    content_place(content, failed, m->server.bytes, err);
+    content_place(content, end.statement, m->server.bytes, err);
     return false;
 }
 
@@ -92,7 +92,7 @@ run_part(struct migrator *m, const struct content *content,
 {
     struct items items = { 0 };
     struct frame frame = frame_of(m, content, &items);
-    size_t ignored;
+    struct frame_end ignored;
 
     add(&frame);
     if (frame_run(&frame, false, &ignored, err))
@@ -116,7 +116,7 @@ together_commit(struct migrator *m, const struct content *contents, size_t count
 {
     struct items items = { 0 };
     struct frame frame = frame_of(m, NULL, &items);
-    size_t ignored;
+    struct frame_end ignored;
 
     items_add(&items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp", NULL);
     for (size_t i = 0; i < count; i++) {

@@ -159,6 +159,8 @@ settle(struct undoing *u, bool done, enum outcome was)
 {
     struct run_summary *summary = u->summary;
 
+    if (!done && count_mine(u->undo) == 0 && !u->undo->half_done)
+        return; /* nothing of this run stays, so there was nothing to undo */
     if (!done) {
         summary->outcome = OUTCOME_NOT_RESTORED;
         summary->fate = tell_not_restored(u);

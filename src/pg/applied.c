@@ -56,7 +56,9 @@ static const char look_sql[] =
     " EXISTS (SELECT 1 FROM pg_catalog.pg_class h"
     " WHERE h.relnamespace = n.oid AND h.relname = $2 || '_history'),"
     " EXISTS (SELECT 1 FROM pg_catalog.pg_class h"
-    " WHERE h.relnamespace = n.oid AND h.relname = $2 || '_steps')"
+    " WHERE h.relnamespace = n.oid AND h.relname = $2 || '_steps'),"
+    " EXISTS (SELECT 1 FROM pg_catalog.pg_class h"
+    " WHERE h.relnamespace = n.oid AND h.relname = $2 || '_lock')"
     " FROM (SELECT 1) one"
     " LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = $1"
     " LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = $2";
@@ -181,6 +183,7 @@ applied_look(struct session *session, const struct table_name *table, struct are
     out->exists = PQgetvalue(res, 0, 2)[0] == 't';
     out->has_history = PQgetvalue(res, 0, 5)[0] == 't';
     out->has_steps = PQgetvalue(res, 0, 6)[0] == 't';
+    out->has_lock = PQgetvalue(res, 0, 7)[0] == 't';
     if (out->schema_exists && PQgetvalue(res, 0, 1)[0] != 't') {
         ok = error_set(err, ERROR_PLAN, "permission denied for schema %s", table->schema);
         error_hint(err, "GRANT USAGE ON SCHEMA %s TO %s;", table->schema,
@@ -265,10 +268,9 @@ no_right(struct session *session, const struct table_name *table, bool schema,
 }
 
 bool
-applied_create(struct session *session, const struct table_name *table,
-               struct applied_table *state, struct arena *arena, struct error *err)
+applied_create_schema(struct session *session, const struct table_name *table,
+                      struct applied_table *state, struct arena *arena, struct error *err)
 {
-    const char *ident = applied_ident(arena, table, "");
     struct strbuf schema = { 0 };
     bool ok;
 
@@ -278,22 +280,43 @@ applied_create(struct session *session, const struct table_name *table,
     strbuf_release(&schema);
     if (!ok)
         return no_right(session, table, true, err);
+    return state->schema_exists = true;
+}
+
+bool
+applied_create_table(struct session *session, const struct table_name *table,
+                     const char *sql, struct error *err)
+{
+    return create(session, sql, err) || no_right(session, table, false, err);
+}
+
+bool
+applied_create(struct session *session, const struct table_name *table,
+               struct applied_table *state, struct arena *arena, struct error *err)
+{
+    const char *ident = applied_ident(arena, table, "");
+
+    if (!applied_create_schema(session, table, state, arena, err))
+        return false;
     if (!state->exists &&
-        !create(session,
-                arena_printf(arena,
-                             "CREATE TABLE %s ("
-                             " version bigint NOT NULL PRIMARY KEY,"
-                             " name text NOT NULL,"
-                             " applied_at timestamptz NOT NULL DEFAULT now(),"
-                             " checksum text NULL)",
-                             ident),
-                err))
-        return no_right(session, table, false, err);
+        !applied_create_table(session, table,
+                              arena_printf(arena,
+                                           "CREATE TABLE %s ("
+                                           " version bigint NOT NULL PRIMARY KEY,"
+                                           " name text NOT NULL,"
+                                           " applied_at timestamptz NOT NULL"
+                                           " DEFAULT now(),"
+                                           " checksum text NULL)",
+                                           ident),
+                              err))
+        return false;
     if (!state->has_history &&
-        !create(session,
-                history_create_sql(arena, applied_ident(arena, table, "_history")), err))
-        return no_right(session, table, false, err);
-    state->schema_exists = state->exists = state->has_history = true;
+        !applied_create_table(session, table,
+                              history_create_sql(arena,
+                                                 applied_ident(arena, table, "_history")),
+                              err))
+        return false;
+    state->exists = state->has_history = true;
     return true;
 }
 

@@ -21,7 +21,7 @@ struct applied_table {
     bool schema_exists;
     bool exists;
     bool int_version; /* version is an integer: no timestamps fit */
-    bool has_history, has_steps;
+    bool has_history, has_steps, has_lock;
 };
 
 /* "schema"."name_suffix", quoted; in the arena. */
@@ -48,9 +48,19 @@ bool applied_name(struct session *session, const char *ident, int64_t version,
                   struct arena *arena, const char **name, struct error *err);
 
 /*
- * Creates what is missing of schema, table and history. That somebody else did so
- * meanwhile is fine. Without the right to: ERROR_PLAN with the commands that help.
+ * Creates the schema if it is missing. Here and below: that somebody else did so meanwhile
+ * is fine; without the right to it is ERROR_PLAN with the commands that help.
  */
+bool applied_create_schema(struct session *session, const struct table_name *table,
+                           struct applied_table *state, struct arena *arena,
+                           struct error *err);
+
+/* Runs the CREATE TABLE of the table or a side table. */
+bool applied_create_table(struct session *session, const struct table_name *table,
+                          const char *sql, struct error *err);
+
+/*
+ * Creates what is missing of schema, table and history. */
 bool applied_create(struct session *session, const struct table_name *table,
                     struct applied_table *state, struct arena *arena, struct error *err);
 

@@ -40,6 +40,13 @@ static const char run_sql[] = "SELECT " ACTIVITY_COLUMNS ", a.pid"
                               " WHERE a.application_name = $1 AND a.pid <> $2"
                               " AND a.state = 'active' ORDER BY a.pid LIMIT 3";
 
+static const char holder_run_sql[] =
+    "SELECT " ACTIVITY_COLUMNS ", a.pid"
+    " FROM pg_catalog.pg_stat_activity a"
+    " WHERE pg_catalog.concat(a.application_name, ' as ', a.usename) = $1"
+    " AND a.state = 'active' AND a.pid <> pg_catalog.pg_backend_pid()"
+    " ORDER BY a.pid LIMIT 3";
+
 static const char *
 or_hidden(const PGresult *res, int row, int column)
 {
@@ -143,6 +150,20 @@ blockers_lock_holder(struct session *control, uint64_t key, struct arena *arena,
                                            : "an unknown time");
         add_run(control, exec_value(res, 0, 1), PQgetvalue(res, 0, 0), arena, text);
     }
+    PQclear(res);
+    return true;
+}
+
+bool
+blockers_holder_at(struct session *session, const char *holder, struct arena *arena,
+                   const char **text, struct error *err)
+{
+    PGresult *res;
+
+    *text = NULL;
+    if (!exec_query(session, holder_run_sql, PG_PARAMS(holder), &res, err))
+        return false;
+    *text = describe_all(res, arena);
     PQclear(res);
     return true;
 }

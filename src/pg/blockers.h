@@ -19,4 +19,11 @@ bool blockers_of(struct session *control, int pid, struct arena *arena, const ch
 bool blockers_lock_holder(struct session *control, uint64_t key, struct arena *arena,
                           const char **text, struct error *err);
 
+/*
+ * What the active backends of a lease's holder do ("application as role"); NULL: nothing
+ * that can be seen.
+ */
+bool blockers_holder_at(struct session *session, const char *holder, struct arena *arena,
+                        const char **text, struct error *err);
+
 #endif

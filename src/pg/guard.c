@@ -7,6 +7,8 @@
 static const char *
 lock_condition(const struct guard *guard, struct arena *arena)
 {
+    if (guard->lease != NULL)
+        return lease_condition(guard->lease, arena);
     return arena_printf(arena,
                         "NOT pg_catalog.pg_try_advisory_xact_lock_shared("
                         "(%" PRId64 ")::pg_catalog.int8)",

@@ -5,6 +5,7 @@
  * before it (DESIGN 5). The backend that holds the run lock holds a second advisory lock
  * that only this run knows, the fence: whoever can get it shares no lock with a living
  * holder. That is one function call, where a scan of pg_locks cost 0.1 ms and more.
+ * A lease is its row and token, read without FOR UPDATE: the heartbeat would wait for it.
  */
 #ifndef LUAMIG_PG_GUARD_H
 #define LUAMIG_PG_GUARD_H
@@ -12,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "pg/lease.h"
 #include "pg/session.h"
 
 enum guard_row {
@@ -21,7 +23,8 @@ enum guard_row {
 };
 
 struct guard {
-    bool has_lock; /* false: lock = "none" */
+    bool has_lock;             /* false: lock = "none" */
+    const struct lease *lease; /* NULL: an advisory lock with this fence */
     uint64_t fence;
     enum guard_row row;
     const char *table; /* quoted, qualified */

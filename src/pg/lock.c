@@ -2,17 +2,12 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/digest.h"
 #include "pg/blockers.h"
 #include "pg/control.h"
 #include "pg/exec.h"
-#include "pg/wait.h"
-
-#define FIRST_PAUSE 50
-#define LAST_PAUSE  1000
-#define SAY_EVERY   5000
+#include "pg/polling.h"
 
 uint64_t
 lock_key(const struct table_name *table)
@@ -36,22 +31,28 @@ lock_fence(const struct table_name *table, const char *run)
     return key;
 }
 
+struct attempt {
+    struct server *server;
+    uint64_t key, fence;
+};
+
 static bool
-try_lock(struct session *session, uint64_t key, uint64_t fence, bool *had,
-         struct error *err)
+try_lock(void *ctx, bool *had, struct error *err)
 {
+    struct attempt *a = ctx;
     char first[32], second[32];
     PGresult *res;
 
-    snprintf(first, sizeof(first), "%" PRId64, (int64_t)key);
-    snprintf(second, sizeof(second), "%" PRId64, (int64_t)fence);
-    if (!exec_query(session,
+    snprintf(first, sizeof(first), "%" PRId64, (int64_t)a->key);
+    snprintf(second, sizeof(second), "%" PRId64, (int64_t)a->fence);
+    if (!exec_query(&a->server->lock,
                     "SELECT CASE WHEN pg_catalog.pg_try_advisory_lock("
                     "$1::pg_catalog.int8)"
                     " THEN pg_catalog.pg_try_advisory_lock($2::pg_catalog.int8)"
                     " ELSE false END",
                     PG_PARAMS(first, second), &res, err))
         return false;
+    a->server->pinged = stop_now();
     *had = PQgetvalue(res, 0, 0)[0] == 't';
     PQclear(res);
     return true;
@@ -59,56 +60,30 @@ try_lock(struct session *session, uint64_t key, uint64_t fence, bool *had,
 
 /* Who holds it, as far as control can tell. */
 static void
-say_holder(struct server *server, uint64_t key)
+say_holder(void *ctx)
 {
-    struct session *control = control_get(server);
+    struct attempt *a = ctx;
+    struct session *control = control_get(a->server);
     struct arena arena = { 0 };
     const char *holder = NULL;
     struct error err = { 0 };
 
-    if (server->patience.waiting == NULL)
-        return;
     if (control != NULL)
-        blockers_lock_holder(control, key, &arena, &holder, &err);
-    server->patience.waiting(server->patience.ctx,
-                             holder != NULL ? holder : "another run of luamig");
+        blockers_lock_holder(control, a->key, &arena, &holder, &err);
+    a->server->patience.waiting(a->server->patience.ctx,
+                                holder != NULL ? holder : "another run of luamig");
     arena_release(&arena);
-}
-
-/* 50 ms growing to 1 s, with jitter so that waiters do not poll in step. */
-static int64_t
-next_pause(int64_t pause)
-{
-    int64_t longer = pause * 3 / 2 < LAST_PAUSE ? pause * 3 / 2 : LAST_PAUSE;
-
-    return longer * 3 / 4 + (int64_t)arc4random_uniform((uint32_t)(longer / 2));
 }
 
 bool
 lock_acquire(struct server *server, uint64_t key, uint64_t fence, struct error *err)
 {
-    int64_t pause = FIRST_PAUSE, said = 0;
-    bool had = false;
+    struct attempt attempt = { .server = server, .key = key, .fence = fence };
+    struct polling polling = {
+        .server = server, .attempt = try_lock, .say_holder = say_holder, .ctx = &attempt
+    };
 
-    if (!session_open(server, SESSION_LOCK, err))
-        return false;
-    for (;;) {
-        enum stop_cause cause;
-
-        if (!try_lock(&server->lock, key, fence, &had, err))
-            return false;
-        server->pinged = stop_now();
-        if (had)
-            return true;
-        if ((cause = stop_cause(server->stop)) != STOP_NONE)
-            return wait_cause_error(server->stop, cause, err);
-        if (said == 0 || server->pinged - said >= SAY_EVERY) {
-            say_holder(server, key);
-            said = stop_now();
-        }
-        stop_poll(server->stop, NULL, 0, pause);
-        pause = next_pause(pause);
-    }
+    return session_open(server, SESSION_LOCK, err) && polling_acquire(&polling, err);
 }
 
 void

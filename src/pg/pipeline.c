@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/strbuf.h"
+#include "pg/lease.h"
 #include "pg/wait.h"
 
 #define WINDOW       256  /* statements on their way; more than FLUSH_STRIDE */
@@ -17,6 +18,7 @@ struct run {
     struct strbuf sql; /* the statement that is being sent, NUL-terminated */
     struct error *err;
     bool failed;
+    bool confirmed; /* the lease, where that is asked for */
     bool sync_sent;
     bool output_waits; /* libpq holds bytes that the socket did not take */
 };
@@ -51,7 +53,7 @@ fail(struct run *run, const PGresult *res)
 static bool
 wants_flush(const struct pipeline *pipeline, size_t item)
 {
-    if (item % FLUSH_STRIDE == FLUSH_STRIDE - 1)
+    if (item % FLUSH_STRIDE == FLUSH_STRIDE - 1 || item + 1 == pipeline->confirm)
         return true;
     return pipeline->count <= FEW && pipeline->items[item].flush;
 }
@@ -65,13 +67,37 @@ flush_output(struct run *run)
     return left >= 0;
 }
 
+/* How many items may go out: the lease is confirmed when all before have succeeded. */
+static size_t
+sendable(const struct run *run)
+{
+    const struct pipeline *p = run->pipeline;
+
+    return p->confirm > 0 && !run->confirmed ? p->confirm : p->count;
+}
+
+static bool
+is_to_confirm(const struct run *run)
+{
+    return !run->failed && !run->confirmed && run->pipeline->confirm > 0 &&
+           run->pipeline->answered == run->pipeline->confirm;
+}
+
+static bool
+confirm(struct run *run)
+{
+    run->confirmed = lease_confirm(run->pipeline->session->server, run->err);
+    run->failed = !run->confirmed;
+    return run->confirmed;
+}
+
 /* Sends as much as the window allows, and the Sync behind the last or after a failure. */
 static bool
 send_some(struct run *run)
 {
     struct pipeline *p = run->pipeline;
 
-    while (!run->failed && p->sent < p->count && p->sent - p->answered < WINDOW &&
+    while (!run->failed && p->sent < sendable(run) && p->sent - p->answered < WINDOW &&
            !run->output_waits) {
         if (!send_item(run, &p->items[p->sent]))
             return false;
@@ -126,11 +152,19 @@ take_result(struct run *run, bool *done)
     return true;
 }
 
+/* A failure ends what the server owes: it skips everything up to a Sync. */
+static bool
+is_owed(const struct run *run)
+{
+    return run->sync_sent ||
+           (!run->failed && run->pipeline->answered < run->pipeline->sent);
+}
+
 /* What was answered since: results of items come one by one, NULL between them. */
 static bool
 take_results(struct run *run, bool *done)
 {
-    while (!*done && (run->pipeline->answered < run->pipeline->sent || run->sync_sent)) {
+    while (!*done && is_owed(run)) {
         if (!take_result(run, done))
             break;
         if (PQstatus(run->conn) != CONNECTION_OK)
@@ -147,8 +181,11 @@ converse(struct run *run)
     while (!done) {
         if (!send_some(run) || !take_results(run, &done))
             return false;
-        if (!done &&
-            !wait_for(&run->wait, (short)(POLLIN | (run->output_waits ? POLLOUT : 0))))
+        if (is_to_confirm(run))
+            confirm(run);
+        else if (!done && (is_owed(run) || run->output_waits) &&
+                 !wait_for(&run->wait,
+                           (short)(POLLIN | (run->output_waits ? POLLOUT : 0))))
             return false;
     }
     return true;
@@ -275,6 +312,8 @@ run_serial(struct run *run)
     struct pipeline *p = run->pipeline;
 
     for (; p->answered < p->count; p->answered++) {
+        if (is_to_confirm(run) && !confirm(run))
+            return false;
         p->sent = p->answered + 1;
         if (!run_item(run, &p->items[p->answered]))
             return false;

@@ -29,7 +29,8 @@ struct pipeline {
     struct session *session;
     const struct pipeline_item *items;
     size_t count;
-    bool serial; /* one Sync each; needed for COPY */
+    bool serial;    /* one Sync each; needed for COPY */
+    size_t confirm; /* before this item is sent the lease is confirmed; 0: it is not */
 
     /*
      * Called with the last result of each item that succeeded (its rows are dropped).

@@ -332,15 +332,22 @@ set_work(struct session *session, struct error *err)
            exec_command(session, server->work_settings, NULL, err);
 }
 
+void
+session_limits(const struct server *server, char *sql, size_t size)
+{
+    sql[0] = '\0';
+    for (size_t i = 0; i < SETTINGS; i++) {
+        if (settings[i].use == FOR_ALL && settings[i].since <= server->version)
+            add_setting(sql, size, &settings[i]);
+    }
+}
+
 static bool
 set_other(struct session *session, struct error *err)
 {
-    char sql[512] = "";
+    char sql[512];
 
-    for (size_t i = 0; i < SETTINGS; i++) {
-        if (settings[i].use == FOR_ALL && settings[i].since <= session->server->version)
-            add_setting(sql, sizeof(sql), &settings[i]);
-    }
+    session_limits(session->server, sql, sizeof(sql));
     return exec_command(session, sql, NULL, err);
 }
 

@@ -1,8 +1,8 @@
 /*
  * session.h - the connections of a run: work, lock, control
  *
- * work runs migrations; lock holds the run lock and from then on executes nothing; control
- * is opened on first need, to look (blockers, progress) and to cancel, and never writes.
+ * work runs migrations; lock holds the run lock and from then on executes nothing (of a
+ * lease: it takes it and is then its heartbeat's); control is opened on first need, to look (blockers, progress) and to cancel, and never writes.
  * All three go to the same server, also where the URL names several hosts.
  */
 #ifndef LUAMIG_PG_SESSION_H
@@ -22,6 +22,7 @@ enum session_role {
     SESSION_CONTROL
 };
 
+struct heartbeat;
 struct server;
 
 struct session {
@@ -59,9 +60,10 @@ struct server {
     bool standby;          /* pg_is_in_recovery() */
     bool cleaning;         /* what stopped the run no longer stops a statement */
     const char *lock_lost; /* why the run lock is known to be gone; NULL: it is not */
-    int64_t pinged;        /* when lock was pinged last, monotonic ms */
-    bool control_refused;  /* control could not be had: do not try again and again */
-    char started[64];      /* backend_start of work, as text */
+    struct heartbeat *heartbeat; /* of the lease that is held; NULL: none */
+    int64_t pinged;              /* when lock was pinged last, monotonic ms */
+    bool control_refused; /* control could not be had: do not try again and again */
+    char started[64];     /* backend_start of work, as text */
     char user[64], database[64];
     bool bytes;               /* SQL_ASCII: positions count bytes */
     char work_settings[1024]; /* see session_settings() */
@@ -80,6 +82,9 @@ bool session_open(struct server *server, enum session_role role, struct error *e
  * everywhere. DateStyle, TimeZone, search_path and role stay the user's.
  */
 const char *session_settings(const struct server *server);
+
+/* luamig's own limits instead of the server's, for every session, as one SELECT. */
+void session_limits(const struct server *server, char *sql, size_t size);
 
 /* Ends one session; closing one that is not open is fine. */
 void session_close(struct session *session);

@@ -4,6 +4,7 @@
 
 #include "base/words.h"
 #include "pg/control.h"
+#include "pg/heartbeat.h"
 
 #define TICK          1000 /* ms between two ticks of the watch */
 #define CANCEL_REPEAT 50   /* a backend between two messages drops a cancel (measured) */
@@ -29,13 +30,18 @@ ping_lock(struct server *server, int64_t now)
         PQflush(server->lock.conn);
 }
 
-/* What came on the lock's connection: answers to pings, or its end. */
+/* The lease's end, or what came on the lock's connection: answers to pings, or its end. */
 static void
 hear_lock(struct server *server)
 {
     PGconn *conn = server->lock.conn;
-    bool alive = PQconsumeInput(conn) == 1;
+    bool alive;
 
+    if (server->heartbeat != NULL) {
+        server->lock_lost = heartbeat_lost(server->heartbeat);
+        return;
+    }
+    alive = PQconsumeInput(conn) == 1;
     while (alive && !PQisBusy(conn)) {
         PGresult *res = PQgetResult(conn);
 
@@ -45,6 +51,17 @@ hear_lock(struct server *server)
     }
     if (!alive || PQstatus(conn) != CONNECTION_OK)
         server->lock_lost = "the connection that held the run lock was ended";
+}
+
+/* What tells of the run lock's end; -1: nothing is to be heard. */
+static int
+lock_descriptor(const struct server *server, const struct session *session)
+{
+    if (session->role != SESSION_WORK || server->lock_lost != NULL)
+        return -1;
+    if (server->heartbeat != NULL)
+        return heartbeat_descriptor(server->heartbeat);
+    return server->lock.conn != NULL ? PQsocket(server->lock.conn) : -1;
 }
 
 static void
@@ -107,20 +124,18 @@ wait_for(struct wait *wait, short events)
 {
     struct session *session = wait->session;
     struct server *server = session->server;
-    bool watches_lock = session->role == SESSION_WORK && server->lock.conn != NULL &&
-                        server->lock_lost == NULL;
-    struct pollfd fds[2] = { { .fd = PQsocket(session->conn), .events = events } };
+    struct pollfd fds[2] = { { .fd = PQsocket(session->conn), .events = events },
+                             { .fd = lock_descriptor(server, session),
+                               .events = POLLIN } };
     int64_t now = stop_now();
 
     if (PQstatus(session->conn) != CONNECTION_OK)
         return lost(session);
-    if (watches_lock)
-        fds[1] = (struct pollfd){ .fd = PQsocket(server->lock.conn), .events = POLLIN };
     cancel_if_due(wait, now);
     if (is_cancelled(wait) && now - wait->cancelled > CANCEL_GIVE_UP)
         return lost(session);
-    stop_poll(server->stop, fds, watches_lock ? 2 : 1, how_long(wait, now));
-    if (watches_lock && fds[1].revents != 0)
+    stop_poll(server->stop, fds, 2, how_long(wait, now));
+    if (fds[1].revents != 0)
         hear_lock(server);
     if (fds[0].revents != 0 && PQconsumeInput(session->conn) == 0)
         return lost(session);

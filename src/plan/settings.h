@@ -13,6 +13,7 @@
 
 enum lock_mode {
     LOCK_ADVISORY,
+    LOCK_LEASE,
     LOCK_NONE
 };
 
@@ -48,6 +49,7 @@ struct settings {
     struct table_name table;
     const char *legacy_table; /* as written; NULL: not set; "none" */
     enum lock_mode lock;
+    int64_t lease;             /* how long it lasts without a heartbeat */
     int64_t timeout;           /* the run's work */
     int64_t lock_wait;         /* 0: as long as it takes */
     int64_t migration_timeout; /* one attempt */
