@@ -1,7 +1,5 @@
 #include "engine/look.h"
 
-#include <inttypes.h>
-
 #include "engine/migrator.h"
 #include "engine/survey.h"
 #include "engine/verify.h"
@@ -80,9 +78,7 @@ fill(struct migrator *m, const struct survey *survey, struct look *out)
 {
     describe_server(m, out);
     if (survey->takeover.action == TAKEOVER_RECORD)
-        out->taken_over =
-            arena_printf(m->arena, "%s at version %" PRId64, survey->takeover.tracker,
-                         survey->takeover.version);
+        out->taken_over = survey->takeover.text;
     out->source = survey->source;
     out->set = survey->set;
     out->plan = survey->plan;

@@ -70,7 +70,7 @@ quick_look(struct run *run, bool *nothing)
         !survey_plan(&run->m, survey, run->request, run->err))
         return false;
     run->summary->pending = survey->plan.pending;
-    *nothing = survey->plan.step_count == 0;
+    *nothing = survey->plan.step_count == 0 && survey->takeover.action != TAKEOVER_RECORD;
     if (*nothing)
         tell_empty(run);
     if (*nothing || problems_count(&survey->problems, PROBLEM_ERROR) > 0)
@@ -91,9 +91,8 @@ take_over(struct run *run)
     if (!takeover_record(&run->m.server.work, &in, &survey->takeover, run->m.arena,
                          run->err))
         return false;
-    snprintf(text, sizeof(text), "took over %zu applied from %s at version %lld",
-             survey->set.count, survey->takeover.tracker,
-             (long long)survey->takeover.version);
+    snprintf(text, sizeof(text), "took over %zu applied from %s", survey->takeover.count,
+             survey->takeover.text);
     migrator_notify(&run->m, (struct event){ .kind = EVENT_NOTICE,
                                              .level = PROBLEM_NOTE,
                                              .text = text });

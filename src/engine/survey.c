@@ -26,17 +26,15 @@ survey_files(struct migrator *m, struct survey *survey, struct error *err)
 static void
 count_taken_over(struct migrator *m, struct survey *survey)
 {
-    const struct source *source = &survey->source;
+    const struct takeover *takeover = &survey->takeover;
     struct applied_set *set = &survey->set;
 
-    set->rows = arena_alloc(m->arena, (source->count + 1) * sizeof(*set->rows));
-    set->count = 0;
-    for (size_t i = 0; i < source->count; i++) {
-        const struct migration *migration = &source->migrations[i];
+    set->rows = arena_alloc(m->arena, (takeover->count + 1) * sizeof(*set->rows));
+    for (set->count = 0; set->count < takeover->count; set->count++) {
+        const struct migration *migration = takeover->rows[set->count].migration;
 
-        if (migration->version <= survey->takeover.version)
-            set->rows[set->count++] = (struct applied){ .version = migration->version,
-                                                        .name = migration->name };
+        set->rows[set->count] =
+            (struct applied){ .version = migration->version, .name = migration->name };
     }
 }
 
@@ -163,6 +161,25 @@ check_width(struct migrator *m, struct survey *survey)
     }
 }
 
+/* Another tool's versions that are not here: nothing can be recorded of them. */
+static void
+report_without_file(struct migrator *m, struct survey *survey)
+{
+    const struct takeover *takeover = &survey->takeover;
+
+    if (takeover->action != TAKEOVER_RECORD || takeover->without_file == NULL)
+        return;
+    problems_add(&survey->problems, m->arena,
+                 &(struct problem){
+                     .kind = PROBLEM_TRACKER,
+                     .level = PROBLEM_NOTE,
+                     .message = arena_printf(m->arena,
+                                             "applied in %s, but without a file in '%s', "
+                                             "so not recorded: %s",
+                                             takeover->tracker, survey->source.dir,
+                                             takeover->without_file) });
+}
+
 bool
 survey_plan(struct migrator *m, struct survey *survey, const struct plan_request *request,
             struct error *err)
@@ -181,6 +198,7 @@ survey_plan(struct migrator *m, struct survey *survey, const struct plan_request
     if (!plan_build(&in, m->arena, &survey->plan, &survey->problems, err))
         return false;
     check_width(m, survey);
+    report_without_file(m, survey);
     return true;
 }
 

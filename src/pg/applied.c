@@ -330,6 +330,16 @@ applied_insert_sql(struct arena *arena, const char *ident)
 }
 
 const char *
+applied_insert_at_sql(struct arena *arena, const char *ident)
+{
+    return arena_printf(
+        arena,
+        "INSERT INTO %s (version, name, applied_at)"
+        " VALUES ($1, $2, COALESCE($3::pg_catalog.timestamptz, pg_catalog.now()))",
+        ident);
+}
+
+const char *
 applied_delete_sql(struct arena *arena, const char *ident)
 {
     return arena_printf(arena, "DELETE FROM %s WHERE version = $1", ident);

@@ -70,4 +70,7 @@ const char *applied_delete_sql(struct arena *arena, const char *ident);
 /* INSERT of $1 version, $2 name, $3 checksum; plain, so that a second one fails. */
 const char *applied_insert_sql(struct arena *arena, const char *ident);
 
+/* INSERT of $1 version, $2 name, $3 applied_at (NULL: now) without a checksum. */
+const char *applied_insert_at_sql(struct arena *arena, const char *ident);
+
 #endif

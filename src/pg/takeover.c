@@ -1,91 +1,23 @@
 #include "pg/takeover.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/strbuf.h"
 #include "pg/applied.h"
 #include "pg/exec.h"
 #include "pg/history.h"
-
-/* What golang-migrate's single row says. */
-struct tracker {
-    const char *name;  /* as people write it: schema.table */
-    const char *ident; /* quoted */
-    bool has_row, dirty;
-    int64_t version;
-};
-
-/* Tables with golang-migrate's columns that we may read; $1: only this one, or NULL. */
-static const char find_sql[] =
-    "SELECT pg_catalog.concat(n.nspname, '.', c.relname),"
-    " pg_catalog.format('%I.%I', n.nspname, c.relname)"
-    " FROM pg_catalog.pg_class c"
-    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-    " WHERE c.relkind IN ('r', 'p')"
-    " AND ($1::pg_catalog.text IS NULL OR c.oid = pg_catalog.to_regclass($1))"
-    " AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')"
-    " AND pg_catalog.has_table_privilege(c.oid, 'SELECT')"
-    " AND EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid"
-    " AND a.attname = 'version' AND NOT a.attisdropped"
-    " AND a.atttypid IN ('pg_catalog.int4'::pg_catalog.regtype,"
-    " 'pg_catalog.int8'::pg_catalog.regtype))"
-    " AND EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid"
-    " AND a.attname = 'dirty' AND NOT a.attisdropped"
-    " AND a.atttypid = 'pg_catalog.bool'::pg_catalog.regtype)"
-    " ORDER BY 1";
+#include "pg/tracker.h"
 
 static bool
-read_row(struct session *session, struct tracker *tracker, struct arena *arena,
-         struct error *err)
+refuse_unnamed(const struct tracker *list, size_t count, struct arena *arena,
+               struct error *err)
 {
-    const char *sql =
-        arena_printf(arena, "SELECT version, dirty FROM %s ORDER BY version DESC LIMIT 1",
-                     tracker->ident);
-    PGresult *res;
+    const char *health = list[0].kind != TRACKER_MIGRATE ? ""
+                         : list[0].dirty                 ? " (dirty)"
+                                                         : " (clean)";
 
-    if (!exec_query(session, sql, NULL, &res, err))
-        return false;
-    tracker->has_row = PQntuples(res) > 0;
-    if (tracker->has_row) {
-        tracker->version = strtoll(PQgetvalue(res, 0, 0), NULL, 10);
-        tracker->dirty = PQgetvalue(res, 0, 1)[0] == 't';
-    }
-    PQclear(res);
-    return true;
-}
-
-/* Trackers of that name (NULL: all) that hold a row. */
-static bool
-find_trackers(struct session *session, const char *name, struct arena *arena,
-              struct tracker **list, size_t *count, struct error *err)
-{
-    PGresult *res;
-    bool ok = true;
-
-    *count = 0;
-    if (!exec_query(session, find_sql, PG_PARAMS(name), &res, err))
-        return false;
-    *list = arena_alloc(arena, ((size_t)PQntuples(res) + 1) * sizeof(**list));
-    for (int i = 0; ok && i < PQntuples(res); i++) {
-        struct tracker *tracker = &(*list)[*count];
-
-        *tracker =
-            (struct tracker){ .name = arena_strdup(arena, PQgetvalue(res, i, 0)),
-                              .ident = arena_strdup(arena, PQgetvalue(res, i, 1)) };
-        ok = read_row(session, tracker, arena, err);
-        *count += tracker->has_row;
-    }
-    PQclear(res);
-    return ok;
-}
-
-static bool
-refuse_unnamed(const struct tracker *list, size_t count, struct error *err)
-{
-    error_set(err, ERROR_PLAN, "found %s at version %" PRId64 " (%s)", list[0].name,
-              list[0].version, list[0].dirty ? "dirty" : "clean");
+    error_set(err, ERROR_PLAN, "found %s%s", tracker_text(&list[0], arena), health);
     if (count > 1)
         error_detail(err, "There are %zu such tables; another is %s.", count,
                      list[1].name);
@@ -109,22 +41,85 @@ refuse_dirty(const struct tracker *tracker, struct error *err)
 }
 
 static bool
-decide(const struct takeover_input *in, const struct tracker *tracker,
-       struct takeover *out, struct error *err)
+refuse_strange(const struct takeover_input *in, const struct tracker *tracker,
+               struct error *err)
 {
-    if (tracker->dirty)
-        return refuse_dirty(tracker, err);
-    if (source_find(in->source, tracker->version) == NULL) {
+    if (tracker->kind == TRACKER_MIGRATE)
         error_set(err, ERROR_PLAN,
                   "%s is at version %" PRId64 ", which has no file in '%s'",
                   tracker->name, tracker->version, in->source->dir);
-        return error_hint(err, "Is it this program's table, and this its folder? Nothing "
-                               "was recorded.");
+    else
+        error_set(err, ERROR_PLAN,
+                  "%s has %zu versions applied, none of which has a file in '%s'",
+                  tracker->name, tracker->count, in->source->dir);
+    return error_hint(err, "Is it this program's table, and this its folder? Nothing was "
+                           "recorded.");
+}
+
+static bool
+take_migrate(const struct takeover_input *in, const struct tracker *tracker,
+             struct takeover_row *rows, struct takeover *out, struct error *err)
+{
+    const struct source *source = in->source;
+
+    if (tracker->dirty)
+        return refuse_dirty(tracker, err);
+    if (source_find(source, tracker->version) == NULL)
+        return refuse_strange(in, tracker, err);
+    while (out->count < source->count &&
+           source->migrations[out->count].version <= tracker->version) {
+        rows[out->count].migration = &source->migrations[out->count];
+        out->count++;
     }
+    return true;
+}
+
+static void
+add_version(struct strbuf *list, const char *between, int64_t version)
+{
+    strbuf_printf(list, "%s%" PRId64, list->len > 0 ? between : "", version);
+}
+
+/* Its applied versions are a set, as ours are: only they are recorded. */
+static bool
+take_goose(const struct takeover_input *in, const struct tracker *tracker,
+           struct arena *arena, struct takeover_row *rows, struct takeover *out,
+           struct error *err)
+{
+    struct strbuf missing = { 0 };
+
+    for (size_t i = 0; i < tracker->count; i++) {
+        const struct tracker_version *v = &tracker->versions[i];
+        const struct migration *migration = source_find(in->source, v->version);
+
+        if (migration != NULL)
+            rows[out->count++] = (struct takeover_row){ migration, v->applied_at };
+        else
+            add_version(&missing, ", ", v->version);
+    }
+    if (missing.len > 0)
+        out->without_file = arena_strdup(arena, missing.text);
+    strbuf_release(&missing);
+    return out->count > 0 || refuse_strange(in, tracker, err);
+}
+
+static bool
+decide(const struct takeover_input *in, const struct tracker *tracker,
+       struct arena *arena, struct takeover *out, struct error *err)
+{
+    struct takeover_row *rows =
+        arena_alloc(arena, (in->source->count + 1) * sizeof(*rows));
+
     *out = (struct takeover){ .action = TAKEOVER_RECORD,
                               .tracker = tracker->name,
-                              .version = tracker->version };
-    return true;
+                              .version = tracker->version,
+                              .text = tracker_text(tracker, arena),
+                              .rows = rows };
+    switch (tracker->kind) {
+    case TRACKER_MIGRATE: return take_migrate(in, tracker, rows, out, err);
+    case TRACKER_GOOSE: return take_goose(in, tracker, arena, rows, out, err);
+    }
+    return false;
 }
 
 static bool
@@ -137,23 +132,24 @@ look_for_first_time(struct session *session, const struct takeover_input *in,
 
     if (named != NULL && strcmp(named, "none") == 0)
         return true;
-    if (!find_trackers(session, named, arena, &list, &count, err))
+    if (!tracker_find(session, named, arena, &list, &count, err))
         return false;
     if (count == 0)
         return true;
-    return named != NULL ? decide(in, &list[0], out, err)
-                         : refuse_unnamed(list, count, err);
+    return named != NULL ? decide(in, &list[0], arena, out, err)
+                         : refuse_unnamed(list, count, arena, err);
 }
 
 /* The newest take-over as the history has it, and the tracker as it stands now. */
 static bool
 compare(struct session *session, const struct takeover_input *in, struct arena *arena,
-        struct takeover *then, struct takeover *now, struct error *err)
+        struct takeover *then, struct tracker *now, struct error *err)
 {
     struct tracker *list;
     size_t count;
 
-    *then = *now = (struct takeover){ 0 };
+    *then = (struct takeover){ 0 };
+    *now = (struct tracker){ 0 };
     if (in->history == NULL)
         return true;
     if (!history_last_takeover(session, in->history, arena, &then->tracker,
@@ -161,10 +157,10 @@ compare(struct session *session, const struct takeover_input *in, struct arena *
         return false;
     if (then->tracker == NULL)
         return true;
-    if (!find_trackers(session, then->tracker, arena, &list, &count, err))
+    if (!tracker_find(session, then->tracker, arena, &list, &count, err))
         return false;
     if (count > 0)
-        *now = (struct takeover){ .tracker = list[0].name, .version = list[0].version };
+        *now = list[0];
     return true;
 }
 
@@ -173,8 +169,38 @@ takeover_present(struct session *session, const struct takeover_input *in,
                  struct arena *arena, struct takeover *out, struct error *err)
 {
     struct takeover then;
+    struct tracker now;
 
-    return compare(session, in, arena, &then, out, err);
+    if (!compare(session, in, arena, &then, &now, err))
+        return false;
+    *out = (struct takeover){ .tracker = now.name, .version = now.version };
+    return true;
+}
+
+/* What the older tool has applied above a version: the arguments of `mark applied`. */
+static const char *
+versions_above(const struct takeover_input *in, const struct tracker *now,
+               int64_t version, struct arena *arena)
+{
+    const struct source *source = in->source;
+    struct strbuf list = { 0 };
+    const char *text;
+
+    for (size_t i = 0; i < now->count; i++) {
+        if (now->versions[i].version > version)
+            add_version(&list, " ", now->versions[i].version);
+    }
+    for (size_t i = 0; now->kind == TRACKER_MIGRATE && i < source->count; i++) {
+        int64_t here = source->migrations[i].version;
+
+        if (here > version && here < now->version)
+            add_version(&list, " ", here);
+    }
+    if (now->kind == TRACKER_MIGRATE || list.len == 0)
+        add_version(&list, " ", now->version);
+    text = arena_strdup(arena, list.text);
+    strbuf_release(&list);
+    return text;
 }
 
 /* An older tool that ran again after the take-over applied what we know nothing of. */
@@ -182,20 +208,23 @@ static bool
 check_moved(struct session *session, const struct takeover_input *in, struct arena *arena,
             struct error *err)
 {
-    struct takeover then, now;
+    struct takeover then;
+    struct tracker now;
+    const char *versions;
 
     if (!compare(session, in, arena, &then, &now, err))
         return false;
-    if (now.tracker == NULL || now.version == then.version)
+    if (now.name == NULL || now.version == then.version)
         return true;
+    versions = versions_above(in, &now, then.version, arena);
     error_set(err, ERROR_PLAN,
               "%s moved from version %" PRId64 " to %" PRId64 " after it was taken over",
-              now.tracker, then.version, now.version);
+              now.name, then.version, now.version);
     error_detail(err, "The older tool ran again; luamig does not know what it applied.");
     return error_hint(err,
-                      "If %" PRId64 " is applied: luamig mark applied %" PRId64
-                      "; and take the older tool out of the deploy.",
-                      now.version, now.version);
+                      "If %s %s applied: luamig mark applied %s; and take the older tool "
+                      "out of the deploy.",
+                      versions, strchr(versions, ' ') != NULL ? "are" : "is", versions);
 }
 
 bool
@@ -208,20 +237,19 @@ takeover_look(struct session *session, const struct takeover_input *in,
 }
 
 static bool
-insert_versions(struct session *session, const struct takeover_input *in,
-                const struct takeover *takeover, struct arena *arena, struct error *err)
+insert_rows(struct session *session, const struct takeover_input *in,
+            const struct takeover *takeover, struct arena *arena, struct error *err)
 {
     const char *sql =
-        applied_insert_sql(arena, applied_ident(arena, &in->settings->table, ""));
+        applied_insert_at_sql(arena, applied_ident(arena, &in->settings->table, ""));
 
-    for (size_t i = 0; i < in->source->count; i++) {
-        const struct migration *migration = &in->source->migrations[i];
+    for (size_t i = 0; i < takeover->count; i++) {
+        const struct takeover_row *row = &takeover->rows[i];
+        const struct migration *migration = row->migration;
 
-        if (migration->version > takeover->version)
-            break;
         if (!exec_command(session, sql,
                           PG_PARAMS(arena_printf(arena, "%" PRId64, migration->version),
-                                    migration->name, NULL),
+                                    migration->name, row->applied_at),
                           err))
             return false;
     }
@@ -250,7 +278,7 @@ takeover_record(struct session *session, const struct takeover_input *in,
 
     if (exec_command(session, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", NULL,
                      err) &&
-        insert_versions(session, in, takeover, arena, err) &&
+        insert_rows(session, in, takeover, arena, err) &&
         takeover_note(session, in, takeover, err) && exec_commit(session, err))
         return true;
     exec_rollback(session, &ignored);

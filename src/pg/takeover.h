@@ -19,10 +19,20 @@ enum takeover_action {
     TAKEOVER_RECORD
 };
 
+/* A version on disk that the tracker has applied. */
+struct takeover_row {
+    const struct migration *migration;
+    const char *applied_at; /* RFC 3339; NULL: the tracker does not know */
+};
+
 struct takeover {
     enum takeover_action action;
     const char *tracker; /* "public.schema_migrations" */
-    int64_t version;     /* the tracker stands at */
+    int64_t version;     /* the tracker stands at; goose: its highest applied */
+    const char *text;    /* the tracker and what it says, for people */
+    const struct takeover_row *rows; /* to be recorded, ascending */
+    size_t count;
+    const char *without_file; /* "3, 7": applied there, not on disk; NULL: none */
 };
 
 struct takeover_input {
@@ -33,8 +43,9 @@ struct takeover_input {
 };
 
 /*
- * Looks at trackers. RECORD: every version on disk up to out->version is to be recorded.
- * ERROR_PLAN: one was found that nobody named; it is dirty; its version has no file; it
+ * Looks at trackers. RECORD: out->rows are to be recorded: of golang-migrate's every
+ * version on disk up to its own, of goose's those it has applied. ERROR_PLAN: one was found
+ * that nobody named; it is dirty; its version, or none of those applied, has a file; it
  * moved since it was taken over.
  */
 bool takeover_look(struct session *session, const struct takeover_input *in,
@@ -48,7 +59,7 @@ bool takeover_present(struct session *session, const struct takeover_input *in,
 bool takeover_note(struct session *session, const struct takeover_input *in,
                    const struct takeover *takeover, struct error *err);
 
-/* Records the versions (checksum NULL) and the history's row, in one transaction. */
+/* Records the rows (checksum NULL) and the history's row, in one transaction. */
 bool takeover_record(struct session *session, const struct takeover_input *in,
                      const struct takeover *takeover, struct arena *arena,
                      struct error *err);
