@@ -369,6 +369,7 @@ event_word(enum event_kind kind)
     case EVENT_MIGRATION_UNDONE: return "migration_undone";
     case EVENT_MIGRATION_FAILED: return "migration_failed";
     case EVENT_PROGRESS: return "progress";
+    case EVENT_MIGRATION_RETRIED: return "migration_retried";
     case EVENT_MIGRATION_TRIED: return "migration_tried";
     case EVENT_UNDO_STARTED:
     case EVENT_NOTICE:
@@ -455,6 +456,8 @@ set_details(struct json_object *object, const struct event *e)
         set_position(object, "statement", e->statement);
         set_number(object, "statements", (int64_t)e->statements);
     }
+    if (e->attempt > 0)
+        set_number(object, "attempt", (int64_t)e->attempt);
     if (e->elapsed > 0)
         set_number(object, "elapsed_ms", e->elapsed);
     if (e->text != NULL)

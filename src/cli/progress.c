@@ -62,6 +62,7 @@ on_started(struct progress *p, const struct event *e)
 
     p->next_line = 10000;
     p->waiting[0] = '\0';
+    p->say_again = 0;
     if (e->text != NULL && !p->quiet) {
         fputs("note: ", p->out);
         print_name(p->out, e->migration);
@@ -214,6 +215,26 @@ on_waiting(struct progress *p, const struct event *e)
     error_text(p->waiting, sizeof(p->waiting), e->text);
     fputs("waiting for ", p->out);
     complaint_text(p->out, e->text);
+    fputc('\n', p->out);
+    fflush(p->out);
+}
+
+/* When it is known for whom, and then every 10 s; with -v each time. */
+static void
+on_retried(struct progress *p, const struct event *e)
+{
+    int64_t now = stop_now();
+    char pause[32];
+
+    if (p->quiet || (!p->verbose && (e->text == NULL || now < p->say_again)))
+        return;
+    clear_live(p);
+    p->say_again = now + 10000;
+    print_name(p->out, e->migration);
+    fprintf(p->out, ": attempt %zu gave way, next in %s", e->attempt,
+            words_elapsed(e->elapsed, pause, sizeof(pause)));
+    fputs(e->text != NULL ? "; waiting for " : "", p->out);
+    complaint_text(p->out, e->text != NULL ? e->text : "");
     fputc('\n', p->out);
     fflush(p->out);
 }
@@ -430,6 +451,7 @@ notify(void *ctx, const struct event *e)
     switch (e->kind) {
     case EVENT_RUN_STARTED: break;
     case EVENT_WAITING: on_waiting(p, e); break;
+    case EVENT_MIGRATION_RETRIED: on_retried(p, e); break;
     case EVENT_LOCK_ACQUIRED: on_lock_acquired(p, e); break;
     case EVENT_MIGRATION_STARTED: on_started(p, e); break;
     case EVENT_STEP_PLANNED: on_planned(p, e); break;

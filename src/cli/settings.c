@@ -44,8 +44,11 @@ const struct setting_spec settings_specs[] = {
       "for the run lock (0: as long as it takes)" },
     { "migration_timeout", "migration-timeout", SETTING_DURATION, "D", "1m",
       AT(settings.migration_timeout), "for one migration (1m)" },
-    { "lock_timeout", "lock-timeout", SETTING_DURATION, "D", "10s",
-      AT(settings.lock_timeout), "for one table lock (10s; 0 waits for ever)" },
+    { "lock_timeout", "lock-timeout", SETTING_RAMP, "D", "ramp",
+      AT(settings.lock_timeout),
+      "for one attempt at a table lock (ramp: 100ms, growing; 0 waits for ever)" },
+    { "lock_retry", "lock-retry", SETTING_DURATION, "D", "2m", AT(settings.lock_retry),
+      "for all attempts at a migration's table locks (2m)" },
     { "connect_wait", "connect-wait", SETTING_DURATION, "D", "0",
       AT(settings.connect_wait), "connect again until the server accepts (0)" },
     { "memory", "memory", SETTING_SIZE, "SIZE", "512MiB", AT(settings.memory),
@@ -197,6 +200,15 @@ set_choice(struct composing *c, const struct setting_spec *spec,
 }
 
 static bool
+set_duration(struct composing *c, const struct given *given, void *field)
+{
+    if (words_duration(given->text, field))
+        return true;
+    error_set(c->err, ERROR_USAGE, "%s: '%s' is no duration", given->where, given->text);
+    return error_hint(c->err, "Write 500ms, 30s, 5m or 2h; 0 is none.");
+}
+
+static bool
 set_field(struct composing *c, const struct setting_spec *spec, const struct given *given)
 {
     void *field = (char *)c->out + spec->offset;
@@ -208,12 +220,13 @@ set_field(struct composing *c, const struct setting_spec *spec, const struct giv
             return fail(c, given, "is empty");
         *(const char **)field = fs_join(c->arena, given->base, given->text);
         return true;
-    case SETTING_DURATION:
-        if (words_duration(given->text, field))
+    case SETTING_RAMP:
+        if (strcmp(given->text, "ramp") == 0) {
+            *(int64_t *)field = -1;
             return true;
-        error_set(c->err, ERROR_USAGE, "%s: '%s' is no duration", given->where,
-                  given->text);
-        return error_hint(c->err, "Write 500ms, 30s, 5m or 2h; 0 is none.");
+        }
+        return set_duration(c, given, field);
+    case SETTING_DURATION: return set_duration(c, given, field);
     case SETTING_SIZE:
         if (words_size(given->text, field))
             return true;

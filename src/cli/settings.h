@@ -15,6 +15,7 @@ enum setting_kind {
     SETTING_TEXT,
     SETTING_PATH, /* in luamig.lua relative to it */
     SETTING_DURATION,
+    SETTING_RAMP, /* a duration, or "ramp": -1 */
     SETTING_SIZE, /* bytes, "512MiB" */
     SETTING_CHOICE,
     SETTING_BOOL,

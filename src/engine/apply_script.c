@@ -5,6 +5,7 @@
 #include "engine/aftermath.h"
 #include "engine/frame.h"
 #include "engine/outside.h"
+#include "engine/ramp.h"
 #include "engine/scripted.h"
 #include "pg/exec.h"
 #include "pg/steps.h"
@@ -19,6 +20,7 @@ struct scripted {
     size_t row_count;
     size_t next; /* number of the next step's row */
     struct frame_end end;
+    struct host host;
 };
 
 static struct frame
@@ -45,7 +47,7 @@ begin(void *ctx, struct error *err)
     struct frame frame = frame_of(s, &items);
 
     items_add(&items, ITEM_BEGIN, FRAME_BEGIN, NULL);
-    frame_add_lock_timeout(&frame);
+    frame_add_lock_timeout(&frame, false);
     return run_items(s, &items, err);
 }
 
@@ -126,6 +128,17 @@ outside(void *ctx, const struct host_statement *statement, PGresult **res,
     return outside_run(&out, err);
 }
 
+static bool
+again(void *ctx, struct error *err)
+{
+    struct scripted *s = ctx;
+
+    if (!ramp_again(s->m, s->content, err))
+        return false;
+    s->host.before_ddl = scripted_before_ddl(s->m, s->content, &s->arena);
+    return true;
+}
+
 static void
 write_log(void *ctx, enum host_log level, const char *text)
 {
@@ -166,17 +179,20 @@ record(struct scripted *s, struct error *err)
 static enum apply_result
 run(struct scripted *s, struct error *err)
 {
-    struct host host = { .ctx = s,
-                         .work = &s->m->server.work,
-                         .log = write_log,
-                         .begin = begin,
-                         .commit = commit,
-                         .has_step = has_step,
-                         .outside = outside };
+    s->host =
+        (struct host){ .ctx = s,
+                       .work = &s->m->server.work,
+                       .log = write_log,
+                       .begin = begin,
+                       .commit = commit,
+                       .has_step = has_step,
+                       .again = again,
+                       .before_ddl = scripted_before_ddl(s->m, s->content, &s->arena),
+                       .outside = outside };
 
     if (!read_steps(s, err))
         return APPLY_FAILED;
-    switch (scripted_run(s->m, s->content, &host, err)) {
+    switch (scripted_run(s->m, s->content, &s->host, err)) {
     case SCRIPT_STRAY: return APPLY_IN_DOUBT;
     case SCRIPT_FAILED: return APPLY_FAILED;
     case SCRIPT_DONE: break;

@@ -8,6 +8,7 @@
 #include "engine/frame.h"
 #include "engine/items.h"
 #include "engine/outside.h"
+#include "engine/ramp.h"
 #include "engine/resume.h"
 #include "pg/exec.h"
 #include "pg/steps.h"
@@ -24,6 +25,7 @@ struct stepper {
     size_t at;    /* the statement at work, 1-based */
     bool confirm; /* the transaction at work reads an old snapshot of the lease */
     struct frame_end end;
+    bool own_timeout;  /* the file has SET lock_timeout */
     bool role_changed; /* the file may have changed role or session user */
 };
 
@@ -125,6 +127,13 @@ begin_sql(struct stepper *s, const struct sql_unit *unit)
     return FRAME_BEGIN;
 }
 
+static void
+add_plain(struct stepper *s, struct items *items, size_t first, size_t last)
+{
+    for (size_t n = first; n <= last; n++)
+        items_add_statement(items, &s->content->sql, n);
+}
+
 /* What can run in a block, in a transaction with its row: exactly once. */
 static bool
 run_in_block(struct stepper *s, const struct sql_unit *unit)
@@ -141,10 +150,13 @@ run_in_block(struct stepper *s, const struct sql_unit *unit)
         last--;
     }
     items_add(&items, ITEM_BEGIN, begin_sql(s, unit), NULL);
-    frame_add_lock_timeout(&frame);
+    if (!s->own_timeout)
+        frame_add_lock_timeout(&frame, false);
     add_step(s, &items, unit, true);
-    for (size_t n = first; n <= last; n++)
-        items_add_statement(&items, &s->content->sql, n);
+    if (s->own_timeout)
+        add_plain(s, &items, first, last);
+    else
+        frame_add_statements(&frame, first, last);
     frame_add_commit(&frame);
     ok = run_items(s, &items, s->content->sql.has_copy);
     s->confirm = false;
@@ -253,6 +265,7 @@ run_session(struct stepper *s, const struct sql_unit *unit)
 {
     bool ok = send_statement(s, unit->first + 1);
 
+    s->own_timeout = s->own_timeout || class_of(s, unit)->lock_timeout;
     s->role_changed = true;
     /* RESET ALL took luamig's settings away. */
     return ok && exec_command(&s->m->server.work, session_settings(&s->m->server), NULL,
@@ -306,6 +319,21 @@ run_unit(struct stepper *s, const struct sql_unit *unit, bool marked)
     return run_single(s, unit);
 }
 
+/* What is one transaction gives way to a table lock, and is run again. */
+static bool
+run_patiently(struct stepper *s, const struct sql_unit *unit)
+{
+    struct error ignored = { 0 };
+
+    while (!run_unit(s, unit, false)) {
+        if (unit->kind == UNIT_UNDONE || class_of(s, unit)->kind == SQL_OUTSIDE ||
+            s->m->server.work.lost || !exec_rollback(&s->m->server.work, &ignored) ||
+            !ramp_again(s->m, s->content, s->err))
+            return false;
+    }
+    return true;
+}
+
 static const struct step *
 row_of(const struct stepper *s, const struct sql_unit *unit)
 {
@@ -343,7 +371,7 @@ do_unit(struct stepper *s, const struct sql_unit *unit, bool *question)
         return true;
     switch (decide(s, unit)) {
     case RESUME_SKIP: return resend_session(s, unit);
-    case RESUME_RUN: return run_unit(s, unit, false);
+    case RESUME_RUN: return run_patiently(s, unit);
     case RESUME_AGAIN: return run_unit(s, unit, true);
     case RESUME_FINISH: return finish(s, unit);
     case RESUME_QUESTION: *question = true; return false;

@@ -7,6 +7,7 @@
 #include "engine/aftermath.h"
 #include "engine/frame.h"
 #include "engine/items.h"
+#include "engine/ramp.h"
 #include "engine/scripted.h"
 #include "pg/wait.h"
 
@@ -110,7 +111,7 @@ add_head(struct attempt_tx *a)
     items_add(&a->items, ITEM_BEGIN, begin_sql(a), NULL);
     items_add(&a->items, ITEM_SETTING, ROW_LOCK_TIMEOUT, NULL);
     frame_add_row(&frame);
-    frame_add_lock_timeout(&frame);
+    frame_add_lock_timeout(&frame, false);
     if (takes_lease(a)) {
         struct guard guard = migrator_guard(a->m, GUARD_NO_ROW, 0);
 
@@ -160,6 +161,7 @@ run_script(struct attempt_tx *a, struct error *err)
     struct host host = { .ctx = a->m,
                          .work = &a->m->server.work,
                          .in_transaction = true,
+                         .before_ddl = scripted_before_ddl(a->m, a->content, &a->arena),
                          .log = scripted_log };
     enum script_end end = scripted_run(a->m, a->content, &host, err);
 
@@ -173,6 +175,7 @@ static bool
 run(struct attempt_tx *a, struct error *err)
 {
     const struct sql_file *sql = &a->content->sql;
+    struct frame frame;
 
     add_head(a);
     if (a->content->kind == FILE_LUA) {
@@ -180,8 +183,8 @@ run(struct attempt_tx *a, struct error *err)
             return false;
         items_release(&a->items);
     }
-    for (size_t n = 1; n <= sql->count; n++)
-        items_add_statement(&a->items, sql, n);
+    frame = frame_of(a);
+    frame_add_statements(&frame, 1, sql->count);
     add_tail(a);
     return send(a, err);
 }
@@ -287,6 +290,17 @@ describe(struct attempt_tx *a, const struct pipeline_item *item, struct error *e
     aftermath_explain(a->m, a->content, err);
 }
 
+static void
+record_failure(struct attempt_tx *a, const struct pipeline_item *item, struct error *err)
+{
+    struct stop grace;
+
+    describe(a, item, err);
+    migrator_grace(a->m, &grace, AFTERMATH_GRACE);
+    aftermath_record(a->m, a->content, item->statement, err);
+    migrator_heed(a->m);
+}
+
 /* What the failed attempt means, once it has been cleaned up behind it. */
 static enum apply_result
 judge(struct attempt_tx *a, struct error *err, bool *again)
@@ -309,11 +323,11 @@ judge(struct attempt_tx *a, struct error *err, bool *again)
         *again = a->last = true;
     else if (is_record_gone(item, err))
         explain_guard(a, err);
-    if (result == APPLY_FAILED && !*again && !a->m->server.work.lost) {
-        describe(a, item, err);
-        aftermath_record(a->m, a->content, item->statement, err);
-    }
     migrator_heed(a->m);
+    if (result == APPLY_FAILED && !*again && !a->m->server.work.lost)
+        *again = ramp_again(a->m, a->content, err);
+    if (result == APPLY_FAILED && !*again && !a->m->server.work.lost)
+        record_failure(a, item, err);
     return result;
 }
 

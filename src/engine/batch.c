@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/aftermath.h"
+#include "engine/ramp.h"
 #include "engine/step.h"
 #include "engine/together.h"
 #include "engine/undo.h"
@@ -15,6 +16,7 @@ struct batch {
     bool *mine; /* per step: this run applied it */
     size_t at;
     bool begun; /* the step at `at` was tried */
+    bool again; /* what failed together is worth another attempt */
     struct run_summary *summary;
     struct error *err;
 };
@@ -100,6 +102,11 @@ fail_together(struct batch *b)
 
     migrator_grace(m, &grace, AFTERMATH_GRACE);
     aftermath_clean(m);
+    migrator_heed(m);
+    b->again = !m->server.work.lost && ramp_again(m, content, b->err);
+    if (b->again)
+        return false;
+    migrator_grace(m, &grace, AFTERMATH_GRACE);
     if (m->server.work.lost)
         aftermath_explain_loss(m, content, b->err);
     else
@@ -131,15 +138,12 @@ tell_together(struct batch *b, size_t first, const int64_t *elapsed)
     b->summary->pending -= b->count - first;
 }
 
-/* All from the first on in one transaction. */
 static bool
-apply_together(struct batch *b, size_t first)
+try_together(struct batch *b, size_t first, int64_t *elapsed)
 {
     struct migrator *m = b->m;
-    int64_t *elapsed = arena_alloc(m->arena, (b->count + 1) * sizeof(*elapsed));
 
-    if (first == b->count)
-        return true;
+    b->again = false;
     if (!together_begin(m, NULL, b->err))
         return false;
     for (b->at = first; b->at < b->count; b->at++) {
@@ -150,6 +154,21 @@ apply_together(struct batch *b, size_t first)
         return fail_together(b);
     tell_together(b, first, elapsed);
     return true;
+}
+
+/* All from the first on in one transaction, which gives way to table locks as a whole. */
+static bool
+apply_together(struct batch *b, size_t first)
+{
+    int64_t *elapsed = arena_alloc(b->m->arena, (b->count + 1) * sizeof(*elapsed));
+    bool done = first == b->count;
+
+    if (!done)
+        ramp_begin(b->m, &b->survey->contents[first]);
+    b->again = !done;
+    while (!done && b->again)
+        done = try_together(b, first, elapsed);
+    return done;
 }
 
 static size_t

@@ -22,6 +22,7 @@ enum event_kind {
     EVENT_LOCK_ACQUIRED, /* elapsed: how long it took */
     EVENT_STEP_PLANNED,  /* a plan only: migration, mode, text: the script */
     EVENT_MIGRATION_STARTED, /* migration, mode, step of steps */
+    EVENT_MIGRATION_RETRIED, /* attempt, error, text: for whom; elapsed: pause before the next */
     EVENT_MIGRATION_APPLIED, /* migration, elapsed; text: a remark ("empty"), or NULL */
     EVENT_MIGRATION_UNDONE,  /* the same, of a down */
     EVENT_MIGRATION_FAILED,  /* migration, elapsed, error */
@@ -89,6 +90,7 @@ struct event {
     size_t statement, statements;
     int64_t elapsed; /* ms */
     const char *text;
+    size_t attempt;
     bool keeps;  /* what is done of the migration stays when it fails */
     bool detail; /* a notice for those who want to know more */
     enum problem_level level;

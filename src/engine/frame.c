@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/aftermath.h"
+#include "engine/ramp.h"
 #include "pg/history.h"
 #include "pg/steps.h"
 
@@ -59,15 +60,28 @@ frame_add_history(const struct frame *frame)
 }
 
 void
-frame_add_lock_timeout(const struct frame *frame)
+frame_add_lock_timeout(const struct frame *frame, bool ddl)
 {
-    const struct directives *d = &frame->content->directives;
-    int64_t timeout =
-        d->has_lock_timeout ? d->lock_timeout : frame->m->settings->lock_timeout;
+    int64_t timeout = ramp_timeout(frame->m, frame->content, ddl);
 
     items_add(frame->items, ITEM_SETTING,
               arena_printf(frame->arena, "SET LOCAL lock_timeout = %" PRId64, timeout),
               NULL);
+}
+
+/* A file's own SET lock_timeout wins from there on. */
+void
+frame_add_statements(const struct frame *frame, size_t first, size_t last)
+{
+    const struct sql_class *classes = frame->content->sql.classes;
+    bool settled = !ramp_is_on(frame->m, frame->content);
+
+    for (size_t n = first; n <= last; n++) {
+        if (!settled && classes[n - 1].ddl)
+            frame_add_lock_timeout(frame, true);
+        settled = settled || classes[n - 1].ddl || classes[n - 1].lock_timeout;
+        items_add_statement(frame->items, &frame->content->sql, n);
+    }
 }
 
 /*

@@ -31,8 +31,11 @@ void frame_add_row(const struct frame *frame);
 /* The history's row of a success. Both add nothing for what is unrecorded. */
 void frame_add_history(const struct frame *frame);
 
-/* SET LOCAL lock_timeout, as the file or the settings say. */
-void frame_add_lock_timeout(const struct frame *frame);
+/* SET LOCAL lock_timeout for the attempt at hand (engine/ramp). */
+void frame_add_lock_timeout(const struct frame *frame, bool ddl);
+
+/* The statements first to last (1-based); before the first DDL lock_timeout changes. */
+void frame_add_statements(const struct frame *frame, size_t first, size_t last);
 
 /*
  * luamig's own statements run as luamig's role, the file's as the file's: own_role takes

@@ -23,6 +23,14 @@ struct activity {
     char blockers[1024];           /* the last ones seen; "" if none */
 };
 
+/* Attempts at table locks, engine/ramp. */
+struct ramp {
+    size_t attempt; /* 1, 2, ... */
+    int64_t until;  /* monotonic ms: lock_retry is spent */
+    int64_t began;  /* monotonic ms: the attempt; of the first one 0 */
+    int64_t told;   /* monotonic ms: progress was told last */
+};
+
 struct migrator {
     const struct settings *settings;
     const struct observer *observer;
@@ -40,6 +48,7 @@ struct migrator {
     uint64_t key, fence; /* of the run lock, pg/lock */
     struct lease lease;  /* of the run lock, lock = "lease" */
     struct activity activity;
+    struct ramp ramp;
 };
 
 /* Fills *m; nothing is opened yet. command is for application_name. */

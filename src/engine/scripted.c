@@ -1,8 +1,10 @@
 #include "engine/scripted.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "engine/aftermath.h"
+#include "engine/ramp.h"
 
 /* Where the script lies; one that came from the history has the folder of all. */
 static const char *
@@ -27,13 +29,23 @@ scripted_run(struct migrator *m, const struct content *content, const struct hos
                              .version = content->migration->version,
                              .name = content->migration->name,
                              .direction = aftermath_direction(content),
-                             .attempt = 1,
+                             .attempt = m->ramp.attempt,
                              .dry_run = m->dry_run,
                              .settings = m->settings,
                              .stop = m->stop,
                              .host = host };
 
     return script_run(&script, err);
+}
+
+const char *
+scripted_before_ddl(struct migrator *m, const struct content *content,
+                    struct arena *arena)
+{
+    if (!ramp_is_on(m, content))
+        return NULL;
+    return arena_printf(arena, "SET LOCAL lock_timeout = %" PRId64,
+                        ramp_timeout(m, content, true));
 }
 
 void

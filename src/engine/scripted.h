@@ -10,6 +10,10 @@
 enum script_end scripted_run(struct migrator *m, const struct content *content,
                              const struct host *host, struct error *err);
 
+/* A host's before_ddl, for the attempt at hand. */
+const char *scripted_before_ddl(struct migrator *m, const struct content *content,
+                                struct arena *arena);
+
 /* A host's log(): lines become notices of the migration at work. ctx is the migrator. */
 void scripted_log(void *ctx, enum host_log level, const char *text);
 

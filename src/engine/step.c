@@ -1,6 +1,7 @@
 #include "engine/step.h"
 
 #include "engine/apply.h"
+#include "engine/ramp.h"
 #include "pg/wait.h"
 
 #define UNDO_LIMIT 30000 /* ms for each down that undoes a failed run (DESIGN 8) */
@@ -106,6 +107,7 @@ step_run(struct migrator *m, const struct content *content, struct step_place pl
 
     m->activity = (struct activity){ .content = content, .since = stop_now() };
     migrator_notify(m, event);
+    ramp_begin(m, content);
     start_clock(m, &content->directives);
     result = apply(m, content, err);
     stop_clock(m);

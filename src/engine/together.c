@@ -28,7 +28,7 @@ add_head(const struct frame *frame)
 {
     if (!frame->m->dry_run)
         frame_add_row(frame);
-    frame_add_lock_timeout(frame);
+    frame_add_lock_timeout(frame, true); /* the ones before may hold strong locks */
 }
 
 /* DISCARD ALL cannot stand in a transaction; this is what it does, and DESIGN 7's list. */
@@ -64,8 +64,7 @@ run_sql(struct migrator *m, const struct content *content, struct error *err)
     struct frame_end end;
 
     add_head(&frame);
-    for (size_t n = 1; n <= content->sql.count; n++)
-        items_add_statement(&items, &content->sql, n);
+    frame_add_statements(&frame, 1, content->sql.count);
     add_tail(&frame);
     if (frame_run(&frame, content->sql.has_copy, &end, err))
         return true;

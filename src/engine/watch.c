@@ -8,6 +8,31 @@
 #include "pg/progress.h"
 
 #define FIRST_LOOK 1000 /* ms; nothing that is quicker opens the control connection */
+#define BRIEF      2000 /* ms of an attempt in which its short lock_timeout may strike */
+
+/* In the middle of each attempt at a lock; a long statement is looked at once a second. */
+static bool
+is_due(struct migrator *m, int64_t elapsed)
+{
+    if (m->ramp.attempt > 1 && stop_now() - m->ramp.began > BRIEF)
+        m->server.watch.every = 0;
+    return elapsed >= FIRST_LOOK || m->ramp.attempt > 1;
+}
+
+static void
+tell(struct migrator *m, int64_t elapsed, const char *text)
+{
+    int64_t now = stop_now();
+
+    if (now - m->ramp.told < FIRST_LOOK)
+        return;
+    m->ramp.told = now;
+    migrator_notify(m, (struct event){ .kind = EVENT_PROGRESS,
+                                       .statement = m->activity.statement,
+                                       .statements = m->activity.content->sql.count,
+                                       .elapsed = elapsed,
+                                       .text = text });
+}
 
 /* The last blockers seen are kept: after 55P03 the server no longer knows them. */
 static const char *
@@ -36,17 +61,12 @@ watch_tick(void *ctx)
     struct session *control;
     struct stop *outer = m->server.stop, brief = { 0 };
 
-    if (content == NULL || elapsed < FIRST_LOOK)
+    if (content == NULL || !is_due(m, elapsed))
         return;
     control = control_get(&m->server);
     stop_limit(&brief, LIMIT_GRACE, 1000);
     m->server.stop = &brief;
-    migrator_notify(m, (struct event){ .kind = EVENT_PROGRESS,
-                                       .statement = m->activity.statement,
-                                       .statements = content->sql.count,
-                                       .elapsed = elapsed,
-                                       .text = control != NULL ? look(m, control, &arena)
-                                                               : NULL });
+    tell(m, elapsed, control != NULL ? look(m, control, &arena) : NULL);
     m->server.stop = outer;
     if (control != NULL && control->lost)
         session_close(control);

@@ -195,7 +195,9 @@ connect_patiently(struct server *server, const char *name, PGconn **conn,
 
 static const char who_sql[] = "SELECT pg_catalog.pg_backend_pid(),"
                               " pg_catalog.pg_is_in_recovery(),"
-                              " a.backend_start::pg_catalog.text"
+                              " a.backend_start::pg_catalog.text,"
+                              " (SELECT s.setting FROM pg_catalog.pg_settings s"
+                              " WHERE s.name = 'deadlock_timeout')"
                               " FROM pg_catalog.pg_stat_get_activity("
                               "pg_catalog.pg_backend_pid()) a";
 
@@ -212,6 +214,7 @@ ask_who(struct session *session, struct error *err)
     pid = atoi(PQgetvalue(res, 0, 0));
     server->standby = PQgetvalue(res, 0, 1)[0] == 't';
     error_text(server->started, sizeof(server->started), exec_value(res, 0, 2));
+    server->deadlock_timeout = strtoll(PQgetvalue(res, 0, 3), NULL, 10);
     PQclear(res);
     if (pid == session->pid)
         return true;

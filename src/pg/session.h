@@ -38,6 +38,7 @@ struct session {
 struct session_watch {
     void (*tick)(void *ctx);
     void *ctx;
+    int64_t every; /* ms; 0: a second */
 };
 
 /* Told when connecting takes longer than 2 s. */
@@ -66,6 +67,7 @@ struct server {
     char started[64];     /* backend_start of work, as text */
     char user[64], database[64];
     bool bytes;               /* SQL_ASCII: positions count bytes */
+    int64_t deadlock_timeout; /* ms */
     char work_settings[1024]; /* see session_settings() */
 };
 

@@ -90,9 +90,17 @@ is_cancelled(const struct wait *wait)
 }
 
 static int64_t
+tick_of(const struct wait *wait)
+{
+    int64_t every = wait->session->server->watch.every;
+
+    return every > 0 && every < TICK ? every : TICK;
+}
+
+static int64_t
 how_long(const struct wait *wait, int64_t now)
 {
-    int64_t tick = wait->ticked + TICK - now;
+    int64_t tick = wait->ticked + tick_of(wait) - now;
 
     if (is_cancelled(wait))
         return CANCEL_REPEAT;
@@ -104,7 +112,7 @@ tick_if_due(struct wait *wait, int64_t now)
 {
     struct server *server = wait->session->server;
 
-    if (wait->session->role != SESSION_WORK || now - wait->ticked < TICK)
+    if (wait->session->role != SESSION_WORK || now - wait->ticked < tick_of(wait))
         return;
     wait->ticked = now;
     ping_lock(server, now);

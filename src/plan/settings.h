@@ -53,7 +53,8 @@ struct settings {
     int64_t timeout;           /* the run's work */
     int64_t lock_wait;         /* 0: as long as it takes */
     int64_t migration_timeout; /* one attempt */
-    int64_t lock_timeout;      /* of table locks */
+    int64_t lock_timeout;      /* of table locks; -1: it grows over the attempts */
+    int64_t lock_retry;        /* all attempts at a migration's locks */
     int64_t connect_wait;      /* connect again until the server accepts */
     enum failure_rule on_failure;
     enum drift_rule drift;

@@ -1,186 +1,69 @@
 #include "plan/sqlkind.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "plan/sqltoken.h"
-
-#define TOKENS_MAX 48 /* what decides stands in the first words */
-
-struct words {
-    const char *sql;
-    size_t length;
-    struct token list[TOKENS_MAX];
-    size_t count;
-    struct arena *arena;
-    struct sql_class *class;
-};
-
-static bool
-word_at(const struct words *w, size_t i, const char *word)
-{
-    return i < w->count && token_is(&w->list[i], word);
-}
-
-static bool
-symbol_at(const struct words *w, size_t i, char symbol)
-{
-    return i < w->count && token_is_symbol(&w->list[i], symbol);
-}
-
-/* Index of the word, from i on, outside parentheses; count if it is not there. */
-static size_t
-find_word(const struct words *w, size_t i, const char *word)
-{
-    size_t depth = 0;
-
-    for (; i < w->count; i++) {
-        if (token_is_symbol(&w->list[i], '('))
-            depth++;
-        else if (token_is_symbol(&w->list[i], ')') && depth > 0)
-            depth--;
-        else if (depth == 0 && token_is(&w->list[i], word))
-            return i;
-    }
-    return w->count;
-}
-
-static bool
-has_word(const struct words *w, size_t i, const char *word)
-{
-    return find_word(w, i, word) < w->count;
-}
-
-static char *
-text_between(const struct words *w, size_t first, size_t last)
-{
-    const struct token *a = &w->list[first], *b = &w->list[last];
-
-    return arena_strndup(w->arena, w->sql + a->offset, b->offset + b->length - a->offset);
-}
-
-/* A qualified name that begins at *i, as written; *i then stands behind it. */
-static const char *
-read_name(const struct words *w, size_t *i)
-{
-    size_t first = *i;
-
-    if (*i >= w->count ||
-        (w->list[*i].kind != TOKEN_WORD && w->list[*i].kind != TOKEN_NAME))
-        return NULL;
-    while (symbol_at(w, *i + 1, '.') && *i + 2 < w->count)
-        *i += 2;
-    return text_between(w, first, (*i)++);
-}
-
-/* Skips `(...)` at i. */
-static size_t
-skip_parens(const struct words *w, size_t i)
-{
-    size_t depth = 0;
-
-    if (!symbol_at(w, i, '('))
-        return i;
-    for (; i < w->count; i++) {
-        if (symbol_at(w, i, '('))
-            depth++;
-        else if (symbol_at(w, i, ')') && --depth == 0)
-            return i + 1;
-    }
-    return i;
-}
-
-/* Whether first and one of the two stand together, in all of the text this time. */
-static bool
-has_pair(const struct words *w, const char *first, const char *second, const char *other)
-{
-    struct token_scanner scanner = { .text = w->sql, .size = w->length };
-    struct token token;
-    size_t depth = 0;
-    bool behind = false;
-
-    for (token_next(&scanner, &token); token.kind != TOKEN_END && token.kind != TOKEN_BAD;
-         token_next(&scanner, &token)) {
-        if (behind && (token_is(&token, second) || token_is(&token, other)))
-            return true;
-        depth += token_is_symbol(&token, '(');
-        depth -= token_is_symbol(&token, ')') && depth > 0;
-        behind = depth == 0 && token_is(&token, first);
-    }
-    return false;
-}
-
-/* The word or what stands in the quotes, of what fits. */
-static void
-unquoted(const struct words *w, size_t i, char *buf, size_t size)
-{
-    const struct token *t = &w->list[i];
-    size_t quote = t->kind == TOKEN_STRING || t->kind == TOKEN_NAME;
-
-    snprintf(buf, size, "%.*s", (int)(t->length < size ? t->length - 2 * quote : 0),
-             w->sql + t->offset + quote);
-}
+#include "plan/sqlwords.h"
 
 static void
-outside(struct words *w, enum sql_outside what)
+outside(struct sqlwords *w, enum sql_outside what)
 {
     w->class->kind = SQL_OUTSIDE;
     w->class->outside = what;
 }
 
 static size_t
-skip_if_exists(const struct words *w, size_t i)
+skip_if_exists(const struct sqlwords *w, size_t i)
 {
-    if (!word_at(w, i, "if"))
+    if (!sqlwords_is(w, i, "if"))
         return i;
     w->class->if_not_exists = true;
-    return word_at(w, i + 1, "not") ? i + 3 : i + 2;
+    return sqlwords_is(w, i + 1, "not") ? i + 3 : i + 2;
 }
 
 static const char *
-modes_behind(const struct words *w, size_t i)
+modes_behind(const struct sqlwords *w, size_t i)
 {
-    return i < w->count ? text_between(w, i, w->count - 1) : "";
+    return i < w->count ? sqlwords_text(w, i, w->count - 1) : "";
 }
 
 static void
-classify_begin(struct words *w, size_t i)
+classify_begin(struct sqlwords *w, size_t i)
 {
     w->class->kind = SQL_BEGIN;
-    if (word_at(w, i, "work") || word_at(w, i, "transaction"))
+    if (sqlwords_is(w, i, "work") || sqlwords_is(w, i, "transaction"))
         i++;
     w->class->modes = modes_behind(w, i);
-    w->class->read_only = has_word(w, i, "only");
+    w->class->read_only = sqlwords_has(w, i, "only");
 }
 
 static void
-classify_end(struct words *w, enum sql_kind kind)
+classify_end(struct sqlwords *w, enum sql_kind kind)
 {
-    size_t chain = find_word(w, 0, "chain");
+    size_t chain = sqlwords_find(w, 0, "chain");
 
-    if (word_at(w, 1, "prepared")) {
+    if (sqlwords_is(w, 1, "prepared")) {
         outside(w, OUTSIDE_FINISH_PREPARED);
         return;
     }
     w->class->kind = kind;
-    if (kind == SQL_ROLLBACK && has_word(w, 1, "to"))
+    if (kind == SQL_ROLLBACK && sqlwords_has(w, 1, "to"))
         w->class->kind = SQL_SAVEPOINT;
     else
-        w->class->chain = chain < w->count && !word_at(w, chain - 1, "no");
+        w->class->chain = chain < w->count && !sqlwords_is(w, chain - 1, "no");
 }
 
 /* The value behind `SET name`, without quotes: UTF8, 'UTF8', off. */
 static bool
-value_is(const struct words *w, size_t i, const char *const *values)
+value_is(const struct sqlwords *w, size_t i, const char *const *values)
 {
     char value[32];
 
-    if (symbol_at(w, i, '=') || word_at(w, i, "to"))
+    if (sqlwords_is_symbol(w, i, '=') || sqlwords_is(w, i, "to"))
         i++;
     if (i >= w->count)
         return false;
-    unquoted(w, i, value, sizeof(value));
+    sqlwords_unquoted(w, i, value, sizeof(value));
     for (; *values != NULL; values++) {
         if (strcasecmp(value, *values) == 0)
             return true;
@@ -189,7 +72,7 @@ value_is(const struct words *w, size_t i, const char *const *values)
 }
 
 static void
-check_setting(struct words *w, const char *name, size_t value)
+check_setting(struct sqlwords *w, const char *name, size_t value)
 {
     static const char *const utf8[] = { "utf8", "utf-8", "unicode", "default", NULL };
     static const char *const on[] = { "on", "true", "yes", "1", "default", NULL };
@@ -198,209 +81,211 @@ check_setting(struct words *w, const char *name, size_t value)
         w->class->bad_encoding = !value_is(w, value, utf8);
     else if (strcasecmp(name, "standard_conforming_strings") == 0)
         w->class->bad_strings = !value_is(w, value, on);
+    else if (strcasecmp(name, "lock_timeout") == 0)
+        w->class->lock_timeout = true;
 }
 
 static void
-classify_set(struct words *w)
+classify_set(struct sqlwords *w)
 {
     char name[64];
     size_t i = 1;
 
     w->class->kind = SQL_SESSION;
-    if (word_at(w, 1, "constraints") ||
-        (word_at(w, 1, "transaction") && word_at(w, 2, "snapshot"))) {
+    if (sqlwords_is(w, 1, "constraints") ||
+        (sqlwords_is(w, 1, "transaction") && sqlwords_is(w, 2, "snapshot"))) {
         w->class->kind = SQL_ORDINARY;
         return;
     }
-    if (word_at(w, 1, "transaction")) {
+    if (sqlwords_is(w, 1, "transaction")) {
         w->class->kind = SQL_SET_TRANSACTION;
         w->class->modes = modes_behind(w, 2);
-        w->class->read_only = has_word(w, 2, "only");
+        w->class->read_only = sqlwords_has(w, 2, "only");
         return;
     }
-    if (word_at(w, 1, "local")) {
+    if (sqlwords_is(w, 1, "local")) {
         w->class->kind = SQL_SET_LOCAL;
         i = 2;
-    } else if (word_at(w, 1, "session") && !word_at(w, 2, "authorization")) {
+    } else if (sqlwords_is(w, 1, "session") && !sqlwords_is(w, 2, "authorization")) {
         i = 2;
     }
     if (i >= w->count)
         return;
-    unquoted(w, i, name, sizeof(name));
-    check_setting(w, word_at(w, i, "names") ? "client_encoding" : name, i + 1);
+    sqlwords_unquoted(w, i, name, sizeof(name));
+    check_setting(w, sqlwords_is(w, i, "names") ? "client_encoding" : name, i + 1);
 }
 
 /* SELECT [pg_catalog.]set_config('name', value, is_local) */
 static void
-classify_select(struct words *w)
+classify_select(struct sqlwords *w)
 {
-    size_t i = word_at(w, 1, "pg_catalog") && symbol_at(w, 2, '.') ? 3 : 1;
+    size_t i = sqlwords_is(w, 1, "pg_catalog") && sqlwords_is_symbol(w, 2, '.') ? 3 : 1;
     char name[64];
 
-    if (has_pair(w, "into", "temp", "temporary"))
+    if (sqlwords_has_pair(w, "into", "temp", "temporary"))
         w->class->kind = SQL_TEMPORARY;
-    if (!word_at(w, i, "set_config") || !symbol_at(w, i + 1, '('))
+    if (!sqlwords_is(w, i, "set_config") || !sqlwords_is_symbol(w, i + 1, '('))
         return;
     w->class->kind = SQL_SESSION;
     if (i + 2 >= w->count || w->list[i + 2].kind != TOKEN_STRING)
         return;
-    unquoted(w, i + 2, name, sizeof(name));
-    check_setting(w, name, symbol_at(w, i + 3, ',') ? i + 4 : i + 3);
+    sqlwords_unquoted(w, i + 2, name, sizeof(name));
+    check_setting(w, name, sqlwords_is_symbol(w, i + 3, ',') ? i + 4 : i + 3);
 }
 
 static void
-classify_create_index(struct words *w, size_t i)
+classify_create_index(struct sqlwords *w, size_t i)
 {
-    if (!word_at(w, i, "concurrently"))
+    if (!sqlwords_is(w, i, "concurrently"))
         return;
     outside(w, OUTSIDE_CREATE_INDEX);
     w->class->concurrently = true;
     i = skip_if_exists(w, i + 1);
-    if (!word_at(w, i, "on"))
-        w->class->index = read_name(w, &i);
-    if (word_at(w, i, "on"))
+    if (!sqlwords_is(w, i, "on"))
+        w->class->index = sqlwords_name(w, &i);
+    if (sqlwords_is(w, i, "on"))
         i++;
-    if (word_at(w, i, "only"))
+    if (sqlwords_is(w, i, "only"))
         i++;
-    w->class->relation = read_name(w, &i);
+    w->class->relation = sqlwords_name(w, &i);
 }
 
 static bool
-is_temporary(const struct words *w, size_t i)
+is_temporary(const struct sqlwords *w, size_t i)
 {
-    if (word_at(w, i, "global") || word_at(w, i, "local"))
+    if (sqlwords_is(w, i, "global") || sqlwords_is(w, i, "local"))
         i++;
-    else if (word_at(w, i, "or") && word_at(w, i + 1, "replace"))
+    else if (sqlwords_is(w, i, "or") && sqlwords_is(w, i + 1, "replace"))
         i += 2;
-    return word_at(w, i, "temp") || word_at(w, i, "temporary");
+    return sqlwords_is(w, i, "temp") || sqlwords_is(w, i, "temporary");
 }
 
 static void
-classify_create(struct words *w)
+classify_create(struct sqlwords *w)
 {
     size_t name = 2;
 
     if (is_temporary(w, 1))
         w->class->kind = SQL_TEMPORARY;
-    else if (word_at(w, 1, "index"))
+    else if (sqlwords_is(w, 1, "index"))
         classify_create_index(w, 2);
-    else if (word_at(w, 1, "unique") && word_at(w, 2, "index"))
+    else if (sqlwords_is(w, 1, "unique") && sqlwords_is(w, 2, "index"))
         classify_create_index(w, 3);
-    else if (word_at(w, 1, "database"))
+    else if (sqlwords_is(w, 1, "database"))
         outside(w, OUTSIDE_CREATE_DATABASE);
-    else if (word_at(w, 1, "tablespace"))
+    else if (sqlwords_is(w, 1, "tablespace"))
         outside(w, OUTSIDE_CREATE_TABLESPACE);
-    else if (word_at(w, 1, "subscription"))
+    else if (sqlwords_is(w, 1, "subscription"))
         outside(w, OUTSIDE_CREATE_SUBSCRIPTION);
     if (w->class->kind == SQL_OUTSIDE && w->class->outside != OUTSIDE_CREATE_INDEX)
-        w->class->index = read_name(w, &name);
+        w->class->index = sqlwords_name(w, &name);
 }
 
 static void
-classify_drop(struct words *w)
+classify_drop(struct sqlwords *w)
 {
     size_t name = 2;
 
-    if (word_at(w, 1, "index") && word_at(w, 2, "concurrently")) {
+    if (sqlwords_is(w, 1, "index") && sqlwords_is(w, 2, "concurrently")) {
         outside(w, OUTSIDE_DROP_INDEX);
         w->class->concurrently = true;
         name = 3;
-    } else if (word_at(w, 1, "database")) {
+    } else if (sqlwords_is(w, 1, "database")) {
         outside(w, OUTSIDE_DROP_DATABASE);
-    } else if (word_at(w, 1, "tablespace")) {
+    } else if (sqlwords_is(w, 1, "tablespace")) {
         outside(w, OUTSIDE_DROP_TABLESPACE);
-    } else if (word_at(w, 1, "subscription")) {
+    } else if (sqlwords_is(w, 1, "subscription")) {
         outside(w, OUTSIDE_DROP_SUBSCRIPTION);
     } else {
         return;
     }
     name = skip_if_exists(w, name);
-    w->class->index = read_name(w, &name);
+    w->class->index = sqlwords_name(w, &name);
 }
 
 /* REINDEX [(options)] TABLE|INDEX|SCHEMA|DATABASE|SYSTEM [CONCURRENTLY] name */
 static void
-classify_reindex(struct words *w)
+classify_reindex(struct sqlwords *w)
 {
-    size_t i = skip_parens(w, 1);
-    bool many =
-        word_at(w, i, "schema") || word_at(w, i, "database") || word_at(w, i, "system");
-    bool of_index = word_at(w, i, "index");
+    size_t i = sqlwords_skip_parens(w, 1);
+    bool many = sqlwords_is(w, i, "schema") || sqlwords_is(w, i, "database") ||
+                sqlwords_is(w, i, "system");
+    bool of_index = sqlwords_is(w, i, "index");
 
     for (size_t k = 1; k < i; k++)
-        w->class->concurrently |= word_at(w, k, "concurrently");
-    w->class->concurrently |= word_at(w, i + 1, "concurrently");
+        w->class->concurrently |= sqlwords_is(w, k, "concurrently");
+    w->class->concurrently |= sqlwords_is(w, i + 1, "concurrently");
     if (many)
         outside(w, OUTSIDE_REINDEX_MANY);
     else if (w->class->concurrently)
         outside(w, OUTSIDE_REINDEX);
-    i += word_at(w, i + 1, "concurrently") ? 2 : 1;
+    i += sqlwords_is(w, i + 1, "concurrently") ? 2 : 1;
     if (many)
         return;
     if (of_index)
-        w->class->index = read_name(w, &i);
+        w->class->index = sqlwords_name(w, &i);
     else
-        w->class->relation = read_name(w, &i);
+        w->class->relation = sqlwords_name(w, &i);
 }
 
 static void
-classify_alter(struct words *w)
+classify_alter(struct sqlwords *w)
 {
-    size_t detach = find_word(w, 2, "detach"), name = 2;
+    size_t detach = sqlwords_find(w, 2, "detach"), name = 2;
 
-    if (word_at(w, 1, "system")) {
+    if (sqlwords_is(w, 1, "system")) {
         outside(w, OUTSIDE_ALTER_SYSTEM);
-    } else if (word_at(w, 1, "database") && word_at(w, 3, "set") &&
-               word_at(w, 4, "tablespace")) {
+    } else if (sqlwords_is(w, 1, "database") && sqlwords_is(w, 3, "set") &&
+               sqlwords_is(w, 4, "tablespace")) {
         outside(w, OUTSIDE_MOVE_DATABASE);
-        w->class->index = read_name(w, &name);
-    } else if (word_at(w, 1, "table") && has_word(w, detach, "concurrently")) {
+        w->class->index = sqlwords_name(w, &name);
+    } else if (sqlwords_is(w, 1, "table") && sqlwords_has(w, detach, "concurrently")) {
         outside(w, OUTSIDE_DETACH);
         w->class->concurrently = true;
         name = skip_if_exists(w, 2);
-        name += word_at(w, name, "only");
-        w->class->relation = read_name(w, &name);
-        detach += word_at(w, detach + 1, "partition") ? 2 : 1;
-        w->class->index = read_name(w, &detach);
+        name += sqlwords_is(w, name, "only");
+        w->class->relation = sqlwords_name(w, &name);
+        detach += sqlwords_is(w, detach + 1, "partition") ? 2 : 1;
+        w->class->index = sqlwords_name(w, &detach);
     }
 }
 
 /* Without a table; `CLUSTER VERBOSE`, `CLUSTER (VERBOSE)` are that too. */
 static void
-classify_cluster(struct words *w)
+classify_cluster(struct sqlwords *w)
 {
-    size_t i = skip_parens(w, 1);
+    size_t i = sqlwords_skip_parens(w, 1);
 
-    if (word_at(w, i, "verbose"))
+    if (sqlwords_is(w, i, "verbose"))
         i++;
     if (i >= w->count)
         outside(w, OUTSIDE_CLUSTER);
 }
 
 static void
-classify_copy(struct words *w)
+classify_copy(struct sqlwords *w)
 {
-    w->class->copy_in = has_pair(w, "from", "stdin", "stdin");
-    w->class->copy_out = has_pair(w, "to", "stdout", "stdout");
+    w->class->copy_in = sqlwords_has_pair(w, "from", "stdin", "stdin");
+    w->class->copy_out = sqlwords_has_pair(w, "to", "stdout", "stdout");
 }
 
 static void
-classify_prepare(struct words *w)
+classify_prepare(struct sqlwords *w)
 {
     w->class->kind =
-        word_at(w, 1, "transaction") ? SQL_PREPARE_TRANSACTION : SQL_TEMPORARY;
+        sqlwords_is(w, 1, "transaction") ? SQL_PREPARE_TRANSACTION : SQL_TEMPORARY;
 }
 
 static void
-classify_discard(struct words *w)
+classify_discard(struct sqlwords *w)
 {
     w->class->kind = SQL_SESSION;
-    if (word_at(w, 1, "all"))
+    if (sqlwords_is(w, 1, "all"))
         outside(w, OUTSIDE_DISCARD_ALL);
 }
 
 static void
-classify_simple(struct words *w)
+classify_simple(struct sqlwords *w)
 {
     static const struct {
         const char *word;
@@ -414,27 +299,27 @@ classify_simple(struct words *w)
     };
 
     for (size_t i = 0; i < sizeof(simple) / sizeof(simple[0]); i++) {
-        if (word_at(w, 0, simple[i].word))
+        if (sqlwords_is(w, 0, simple[i].word))
             w->class->kind = simple[i].kind;
     }
-    if (word_at(w, 0, "vacuum"))
+    if (sqlwords_is(w, 0, "vacuum"))
         outside(w, OUTSIDE_VACUUM);
-    else if (word_at(w, 0, "begin"))
+    else if (sqlwords_is(w, 0, "begin"))
         classify_begin(w, 1);
-    else if (word_at(w, 0, "start") && word_at(w, 1, "transaction"))
+    else if (sqlwords_is(w, 0, "start") && sqlwords_is(w, 1, "transaction"))
         classify_begin(w, 1);
-    else if (word_at(w, 0, "commit") || word_at(w, 0, "end"))
+    else if (sqlwords_is(w, 0, "commit") || sqlwords_is(w, 0, "end"))
         classify_end(w, SQL_COMMIT);
-    else if (word_at(w, 0, "rollback") || word_at(w, 0, "abort"))
+    else if (sqlwords_is(w, 0, "rollback") || sqlwords_is(w, 0, "abort"))
         classify_end(w, SQL_ROLLBACK);
 }
 
 static void
-classify(struct words *w)
+classify(struct sqlwords *w)
 {
     static const struct {
         const char *word;
-        void (*classify)(struct words *);
+        void (*classify)(struct sqlwords *);
     } first[] = {
         { "set", classify_set },         { "select", classify_select },
         { "create", classify_create },   { "drop", classify_drop },
@@ -444,7 +329,7 @@ classify(struct words *w)
     };
 
     for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
-        if (word_at(w, 0, first[i].word)) {
+        if (sqlwords_is(w, 0, first[i].word)) {
             first[i].classify(w);
             return;
         }
@@ -452,21 +337,39 @@ classify(struct words *w)
     classify_simple(w);
 }
 
+/* What reads and writes rows, and what touches no table at all. */
+static bool
+is_about_rows(const struct sqlwords *w)
+{
+    static const char *const words[] = {
+        "select",  "insert",   "update",     "delete",    "merge",   "values",
+        "with",    "table",    "copy",       "set",       "reset",   "show",
+        "explain", "fetch",    "move",       "close",     "listen",  "unlisten",
+        "notify",  "declare",  "prepare",    "begin",     "start",   "commit",
+        "end",     "rollback", "abort",      "savepoint", "release", "deallocate",
+        "discard", "load",     "checkpoint",
+    };
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (sqlwords_is(w, 0, words[i]))
+            return true;
+    }
+    return sqlwords_is_symbol(w, 0, '(');
+}
+
 void
 sqlkind_classify(const char *sql, size_t length, struct arena *arena,
                  struct sql_class *out)
 {
-    struct token_scanner scanner = { .text = sql, .size = length };
-    struct words w = { .sql = sql, .length = length, .arena = arena, .class = out };
+    struct sqlwords w;
 
     *out = (struct sql_class){ .kind = SQL_ORDINARY };
-    for (; w.count < TOKENS_MAX; w.count++) {
-        token_next(&scanner, &w.list[w.count]);
-        if (w.list[w.count].kind == TOKEN_END || w.list[w.count].kind == TOKEN_BAD)
-            break;
-    }
-    if (w.count > 0)
-        classify(&w);
+    sqlwords_read(sql, length, arena, &w);
+    w.class = out;
+    if (w.count == 0)
+        return;
+    classify(&w);
+    out->ddl = !is_about_rows(&w);
 }
 
 const char *

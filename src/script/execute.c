@@ -85,13 +85,28 @@ explain(struct execution *x)
     return false;
 }
 
+/* Strong locks are waited for briefly; a script's own SET lock_timeout wins. */
+static bool
+settle_timeout(struct execution *x, const struct sql_class *class)
+{
+    struct db *db = x->call->db;
+
+    if (db->settled || (!class->ddl && !class->lock_timeout))
+        return true;
+    db->settled = true;
+    return class->lock_timeout || db->host->before_ddl == NULL ||
+           exec_command(db->host->work, db->host->before_ddl, NULL, x->err);
+}
+
 /* In the open transaction, which the server must not have ended behind our back. */
 static bool
-run_inside(struct execution *x, const char *sql)
+run_inside(struct execution *x, const char *sql, const struct sql_class *class)
 {
     struct db *db = x->call->db;
     struct session *work = db->host->work;
 
+    if (!settle_timeout(x, class))
+        return false;
     if (!exec_query(work, sql, &x->call->params, x->res, x->err))
         return explain(x);
     if (PQtransactionStatus(work->conn) == PQTRANS_INTRANS)
@@ -128,13 +143,18 @@ run_alone(struct execution *x, const char *sql, const struct sql_class *class)
 
     if (class->kind == SQL_OUTSIDE)
         return run_outside(x, sql, class);
-    if (!host->begin(host->ctx, x->err))
-        return false;
-    if (run_inside(x, sql) && host->commit(host->ctx, NULL, x->err))
-        return true;
-    if (!exec_rollback(host->work, &ignored) || !must_run_outside(x->err))
-        return false;
-    return run_outside(x, sql, class);
+    do {
+        x->call->db->settled = false;
+        if (!host->begin(host->ctx, x->err))
+            return false;
+        if (run_inside(x, sql, class) && host->commit(host->ctx, NULL, x->err))
+            return true;
+        if (!exec_rollback(host->work, &ignored))
+            return false;
+        if (must_run_outside(x->err))
+            return run_outside(x, sql, class);
+    } while (host->again(host->ctx, x->err));
+    return false;
 }
 
 static bool
@@ -152,7 +172,8 @@ run_statement(struct execution *x)
     sqlkind_classify(call->sql + s->offset, s->length, &x->arena, &class);
     if (!check_class(x, &class))
         return false;
-    return call->db->in_transaction ? run_inside(x, sql) : run_alone(x, sql, &class);
+    return call->db->in_transaction ? run_inside(x, sql, &class)
+                                    : run_alone(x, sql, &class);
 }
 
 static bool

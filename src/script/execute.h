@@ -21,6 +21,7 @@ struct db {
     bool stray;              /* a transaction command got through to the server */
     bool failed;             /* the transaction is dead: error says of what */
     struct error error;
+    bool settled;         /* lock_timeout is what it is to be in this transaction */
     int savepoints;       /* that are open */
     struct copy *copying; /* a COPY TO that is open: nothing else may be sent; or NULL */
     const char *folder;   /* that csv files are read below */

@@ -30,6 +30,8 @@ struct host {
     void *ctx;
     struct session *work;
     bool in_transaction; /* luamig's transaction is open as long as the script runs */
+    const char
+        *before_ddl; /* SET LOCAL for the first strong lock of a transaction; NULL */
     void (*log)(void *ctx, enum host_log level, const char *text);
 
     /* The rest is for in_transaction = false; all but has_step may be called many times. */
@@ -42,6 +44,9 @@ struct host {
 
     /* Whether an earlier run has recorded that step. */
     bool (*has_step)(void *ctx, const char *step);
+
+    /* After a rollback: whether the failure is about locks and worth another attempt. */
+    bool (*again)(void *ctx, struct error *err);
 
     /* Runs what cannot run in a transaction; *res is the caller's to clear. */
     bool (*outside)(void *ctx, const struct host_statement *statement, PGresult **res,

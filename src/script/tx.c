@@ -33,6 +33,7 @@ begin(struct scope *scope, struct error *err)
     bool ok;
 
     scope->outermost = !db->in_transaction;
+    db->settled = db->settled && !scope->outermost;
     scope->born = ++db->serial;
     if (!scope->outermost) {
         db->savepoints++;
@@ -123,36 +124,81 @@ push_error(lua_State *L)
 }
 
 /*
+ * One attempt at the function at index fn with what stands behind it, of which a copy is
+ * called. True: its results stand behind them. False: everything is rolled back, the error
+ * stands on top.
+ */
+static bool
+attempt(lua_State *L, struct scope *scope, int fn)
+{
+    struct error err = { 0 };
+    int top = lua_gettop(L);
+
+    luaL_checkstack(L, top - fn + 16, NULL);
+    if (!begin(scope, &err))
+        raise_error(L, &err);
+    lua_pushcfunction(L, raise_handler);
+    for (int i = fn; i <= top; i++)
+        lua_pushvalue(L, i);
+    if (lua_pcall(L, top - fn, LUA_MULTRET, top + 1) == LUA_OK) {
+        lua_remove(L, top + 1);
+        if (commit(scope, &err))
+            return true;
+        lua_settop(L, top);
+        lua_pushcfunction(L, push_error);
+        lua_pushlightuserdata(L, &err);
+        lua_pcall(L, 1, 0, 0);
+    }
+    if (is_final(scope, raise_caught(L, -1)))
+        lua_error(L);
+    err = (struct error){ 0 };
+    if (!rollback(scope, &err))
+        raise_error(L, &err);
+    return false;
+}
+
+/* A transaction of its own gives way to a table lock, and is run again from its start. */
+static bool
+is_to_run_again(lua_State *L, const struct scope *scope)
+{
+    const struct host *host = scope->db->host;
+    const struct error *caught = raise_caught(L, -1);
+    struct error err;
+    bool again;
+
+    if (!scope->outermost || caught == NULL)
+        return false;
+    err = *caught;
+    stop_signals_shut();
+    again = host->again(host->ctx, &err);
+    stop_signals_open();
+    if (!again && err.kind != caught->kind)
+        raise_error(L, &err);
+    return again;
+}
+
+/*
  * Calls the function at index fn with what stands behind it, in the scope. True: its
  * results stand from fn on. False: everything is rolled back, the error stands at fn.
  */
 static bool
 run(lua_State *L, struct scope *scope, int fn)
 {
-    struct error err = { 0 };
-    int args = lua_gettop(L) - fn;
+    int top = lua_gettop(L);
+    bool done = attempt(L, scope, fn);
 
-    lua_pushcfunction(L, raise_handler);
-    lua_insert(L, fn);
-    if (!begin(scope, &err))
-        raise_error(L, &err);
-    if (lua_pcall(L, args, LUA_MULTRET, fn) == LUA_OK) {
-        lua_remove(L, fn);
-        if (commit(scope, &err))
-            return true;
-        lua_settop(L, fn - 1);
-        lua_pushcfunction(L, push_error);
-        lua_pushlightuserdata(L, &err);
-        lua_pcall(L, 1, 0, 0);
-    } else {
-        lua_remove(L, fn);
+    while (!done && is_to_run_again(L, scope)) {
+        lua_settop(L, top);
+        done = attempt(L, scope, fn);
     }
-    if (is_final(scope, raise_caught(L, fn)))
-        lua_error(L);
-    err = (struct error){ 0 };
-    if (!rollback(scope, &err))
-        raise_error(L, &err);
-    return false;
+    if (!done) {
+        lua_replace(L, fn);
+        lua_settop(L, fn);
+        return false;
+    }
+    for (int i = fn; i <= top; i++)
+        lua_remove(L, fn);
+    return true;
 }
 
 static struct db *
