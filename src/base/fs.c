@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -172,6 +173,14 @@ fs_create(const char *path, const char *text, struct error *err)
     failed(err, "write", path);
     unlink(path);
     return false;
+}
+
+bool
+fs_rename(const char *from, const char *to, struct error *err)
+{
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return true;
+    return failed(err, "rename to", to);
 }
 
 bool
