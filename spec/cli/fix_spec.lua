@@ -48,11 +48,4 @@ describe("luamig fix", function()
         s:expect(0, "fix")
         assert.equal("base/007_a.up.sql\nbase/009_z.up.sql\nprod/008_y.up.sql\ntest/008_x.up.sql", listing())
     end)
-
-    it("never overwrites, and renames all or none", function()
-        s:files { ["00001_a.up.sql"] = "", ["20240102030405_b.up.sql"] = "new" }
-        os.execute("mkdir " .. s.dir .. "/migrations/00002_b.up.sql")
-        assert.matches("'migrations/00002_b.up.sql' is there", s:expect(4, "fix").err)
-        assert.equal("new", s:read("migrations/20240102030405_b.up.sql"))
-    end)
 end)

@@ -109,9 +109,10 @@ exec(struct invocation *inv)
     struct renamings renamings;
     struct error err = { 0 };
 
-    if (!read_folder(inv, &layers, &err) ||
-        !renumber_plan(&layers, inv->arena, &renamings, &err) ||
-        !check_applied(inv, &renamings, &err) ||
+    if (!read_folder(inv, &layers, &err))
+        return invocation_fail(inv, &err);
+    renumber_plan(&layers, inv->arena, &renamings);
+    if (!check_applied(inv, &renamings, &err) ||
         (!invocation_has(inv, "plan") && !rename_all(&renamings, &err)))
         return invocation_fail(inv, &err);
     print(&renamings);

@@ -8,6 +8,7 @@
 static int
 redo(struct invocation *inv, const struct down_request *request)
 {
+    struct settings all = *inv->settings;
     struct run_summary summary, applied;
     struct plan_request again = { .only = &summary.version, .only_count = 1 };
     struct runner runner;
@@ -18,8 +19,9 @@ redo(struct invocation *inv, const struct down_request *request)
                   &summary, &err) ||
         summary.undone == 0)
         return invocation_end(inv, exit_status(summary.outcome, &err));
+    all.excluded_count = 0; /* what was applied is to be so again */
     runner_init(&runner, inv);
-    run_up(inv->settings, &again, runner.observer, inv->stop, inv->arena, &applied, &err);
+    run_up(&all, &again, runner.observer, inv->stop, inv->arena, &applied, &err);
     return invocation_end(inv, exit_status(applied.outcome, &err));
 }
 

@@ -40,7 +40,10 @@ print_sum(const struct plan *plan, FILE *out)
         fprintf(out, "highest applied %" PRId64 "; ", plan->highest);
     else
         fputs("nothing applied; ", out);
-    fprintf(out, "%zu pending, %zu late\n", plan->pending, plan->late);
+    fprintf(out, "%zu pending, %zu late", plan->pending, plan->late);
+    if (plan->excluded > 0)
+        fprintf(out, ", %zu excluded", plan->excluded);
+    fputc('\n', out);
 }
 
 static void
@@ -155,7 +158,8 @@ const struct command cmd_status = {
     .summary = "every version and its state",
     .help =
         "States: applied, pending, late (pending, below the highest applied), partial\n"
-        "(half done), renamed, drift (edited after it was applied), orphan (no file).\n"
+        "(half done), renamed, drift (edited after it was applied), orphan (no file),\n"
+        "excluded (pending, but for the setting exclude).\n"
         "In a layered folder each file's environment is named.",
     .options = options,
     .exec = exec,

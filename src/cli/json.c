@@ -204,14 +204,14 @@ entry_object(const struct plan_entry *entry, const char *mode)
 static struct json_object *
 counts_object(const struct plan *plan)
 {
-    size_t counts[STATE_ORPHAN + 1] = { 0 };
+    size_t counts[STATE_EXCLUDED + 1] = { 0 };
     struct json_object *object = json_object_new_object();
 
     for (size_t i = 0; i < plan->entry_count; i++)
         counts[plan->entries[i].state]++;
     counts[STATE_PENDING] = plan->pending;
     counts[STATE_LATE] = plan->late;
-    for (size_t i = 0; i <= STATE_ORPHAN; i++)
+    for (size_t i = 0; i <= STATE_EXCLUDED; i++)
         set_number(object, plan_state_word((enum plan_state)i), (int64_t)counts[i]);
     return object;
 }

@@ -57,3 +57,20 @@ setting_environments(const char *text, const char *where, struct arena *arena,
     }
     return true;
 }
+
+bool
+setting_excluded(const char *text, const char *where, struct arena *arena,
+                 struct settings *out, struct error *err)
+{
+    const char **list = arena_alloc(arena, (strlen(text) + 1) * sizeof(*list));
+    bool more = true;
+
+    out->excluded = list;
+    for (out->excluded_count = 0; more; out->excluded_count++) {
+        more = text[strcspn(text, ",")] == ',';
+        list[out->excluded_count] = next_part(&text, arena);
+        if (list[out->excluded_count][0] == '\0')
+            return error_set(err, ERROR_USAGE, "%s: a name in the list is empty", where);
+    }
+    return true;
+}

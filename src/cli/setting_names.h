@@ -1,4 +1,4 @@
-/* setting_names.h - settings that name folders beside one another: base, environments */
+/* setting_names.h - settings that are names, or lists: base, environments, exclude */
 #ifndef LUAMIG_CLI_SETTING_NAMES_H
 #define LUAMIG_CLI_SETTING_NAMES_H
 
@@ -15,5 +15,9 @@ bool setting_name(const char *text, const char *where, const char **out,
 /* "production, test": names, commas between. ERROR_USAGE likewise. */
 bool setting_environments(const char *text, const char *where, struct arena *arena,
                           struct settings *out, struct error *err);
+
+/* "7, 0042_a, seed.up.sql": versions and names, commas between. ERROR_USAGE likewise. */
+bool setting_excluded(const char *text, const char *where, struct arena *arena,
+                      struct settings *out, struct error *err);
 
 #endif

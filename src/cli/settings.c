@@ -30,6 +30,8 @@ const struct setting_spec settings_specs[] = {
       "the layer of the folder that is always on (base)" },
     { "environments", "env", SETTING_ENVIRONMENTS, "NAME", NULL,
       AT(settings.environments), "add this layer; repeatable (LUAMIG_ENVIRONMENTS=a,b)" },
+    { "exclude", "exclude", SETTING_EXCLUDE, "V|NAME", NULL, AT(settings.excluded),
+      "do not apply this version, title or file; repeatable (LUAMIG_EXCLUDE=a,b)" },
     { "table", "table", SETTING_TABLE, "SCHEMA.NAME", "luamig.applied_migrations",
       AT(settings.table), "the applied set (luamig.applied_migrations)" },
     { "legacy_table", "legacy-table", SETTING_TEXT, "TABLE", NULL,
@@ -239,6 +241,9 @@ set_field(struct composing *c, const struct setting_spec *spec, const struct giv
     case SETTING_ENVIRONMENTS:
         return setting_environments(given->text, given->where, c->arena,
                                     &c->out->settings, c->err);
+    case SETTING_EXCLUDE:
+        return setting_excluded(given->text, given->where, c->arena, &c->out->settings,
+                                c->err);
     case SETTING_TABLE:
         return settings_parse_table(given->text, c->arena, field, c->err) ||
                error_within(c->err, "%s", given->where);
@@ -309,9 +314,9 @@ look_in_environment(struct composing *c, const struct setting_spec *spec,
 static bool
 find_given(struct composing *c, const struct setting_spec *spec, struct given *given)
 {
-    const char *flag = spec->kind == SETTING_ENVIRONMENTS
-                           ? options_list(c->options, spec->flag, c->arena)
-                           : options_value(c->options, spec->flag);
+    bool list = spec->kind == SETTING_ENVIRONMENTS || spec->kind == SETTING_EXCLUDE;
+    const char *flag = list ? options_list(c->options, spec->flag, c->arena)
+                            : options_value(c->options, spec->flag);
     const struct file_setting *setting;
 
     if (flag != NULL) {

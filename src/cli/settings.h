@@ -21,6 +21,7 @@ enum setting_kind {
     SETTING_BOOL,
     SETTING_NAME,         /* of a folder in dir */
     SETTING_ENVIRONMENTS, /* several such names; the flag may be repeated */
+    SETTING_EXCLUDE,      /* several versions or names; likewise */
     SETTING_TABLE         /* schema.name */
 };
 

@@ -97,7 +97,8 @@ look_take(const struct settings *settings, const struct look_request *request,
 
     *out = (struct look){ 0 };
     migrator_init(&m, request->command, settings, observer, stop, arena);
-    ok = survey_files(&m, &survey, err) && session_open(&m.server, SESSION_WORK, err) &&
+    ok = survey_up_files(&m, &survey, err) &&
+         session_open(&m.server, SESSION_WORK, err) &&
          look_at_record(&m, request, &survey, err);
     if (ok)
         fill(&m, &survey, out);

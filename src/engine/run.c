@@ -30,7 +30,7 @@ read_files(struct run *run)
 {
     struct survey *survey = &run->survey;
 
-    if (!survey_files(&run->m, survey, run->err))
+    if (!survey_up_files(&run->m, survey, run->err))
         return false;
     survey->problems = survey->file_problems;
     return problems_count(&survey->problems, PROBLEM_ERROR) == 0 || tell_and_check(run);

@@ -29,7 +29,7 @@ look(struct run *run)
     struct migrator *m = &run->m;
     struct survey *survey = &run->survey;
 
-    if (!survey_files(m, survey, run->err) || !migrator_connect(m, run->err))
+    if (!survey_up_files(m, survey, run->err) || !migrator_connect(m, run->err))
         return false;
     run->summary->target = m->label;
     survey->problems = survey->file_problems;

@@ -6,6 +6,7 @@
 
 #include "pg/history.h"
 #include "pg/steps.h"
+#include "plan/exclude.h"
 
 bool
 survey_files(struct migrator *m, struct survey *survey, struct error *err)
@@ -20,6 +21,13 @@ survey_files(struct migrator *m, struct survey *survey, struct error *err)
             problems->list[i].level = PROBLEM_ERROR;
     }
     return true;
+}
+
+bool
+survey_up_files(struct migrator *m, struct survey *survey, struct error *err)
+{
+    return survey_files(m, survey, err) &&
+           exclude_mark(m->settings, &survey->source, err);
 }
 
 /* The rows that the take-over will write, as if they were there. */

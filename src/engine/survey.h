@@ -27,6 +27,9 @@ struct survey {
 /* Lists the folder, or its selected layers. Its problems fail nothing yet. */
 bool survey_files(struct migrator *m, struct survey *survey, struct error *err);
 
+/* The same for who applies, or says what would be: the settings' excluded are marked. */
+bool survey_up_files(struct migrator *m, struct survey *survey, struct error *err);
+
 /* Reads the rows, and the half-done versions, as m->table says. */
 bool survey_rows(struct migrator *m, struct survey *survey, struct error *err);
 

@@ -39,7 +39,7 @@ raise_levels(struct migrator *m, struct survey *survey)
     for (size_t i = 0; i < survey->problems.count; i++) {
         struct problem *problem = &survey->problems.list[i];
 
-        if (problem->kind == PROBLEM_ORPHAN ||
+        if (problem->kind == PROBLEM_ORPHAN || problem->kind == PROBLEM_PARTIAL ||
             (problem->kind == PROBLEM_DRIFT && m->settings->drift != DRIFT_OFF))
             problem->level = PROBLEM_ERROR;
     }

@@ -25,6 +25,7 @@ plan_state_word(enum plan_state state)
     case STATE_RENAMED: return "renamed";
     case STATE_DRIFT: return "drift";
     case STATE_ORPHAN: return "orphan";
+    case STATE_EXCLUDED: return "excluded";
     }
     return "pending";
 }
@@ -126,11 +127,16 @@ state_of_both(struct builder *b, const struct plan_entry *entry, size_t row)
 }
 
 static enum plan_state
-state_of_pending(struct builder *b, int64_t version)
+state_of_pending(struct builder *b, const struct migration *migration)
 {
     struct plan *plan = b->plan;
+    int64_t version = migration->version;
     bool late = plan->has_highest && version < plan->highest;
 
+    if (migration->excluded) {
+        plan->excluded++;
+        return STATE_EXCLUDED;
+    }
     plan->pending++;
     plan->late += late;
     if (is_partial(b->in->set, version))
@@ -161,7 +167,7 @@ add_entry(struct builder *b, const struct migration *migration, size_t row, bool
     }
     entry->version = migration->version;
     entry->state =
-        applied ? state_of_both(b, entry, row) : state_of_pending(b, migration->version);
+        applied ? state_of_both(b, entry, row) : state_of_pending(b, migration);
 }
 
 /* Both lists are ascending. */
@@ -197,11 +203,14 @@ add_repeats(struct builder *b)
 
         b->plan->entries[b->plan->entry_count++] = (struct plan_entry){
             .version = INT64_MAX,
-            .state = repeat->changed ? STATE_PENDING : STATE_APPLIED,
+            .state = !repeat->changed              ? STATE_APPLIED
+                     : repeat->migration->excluded ? STATE_EXCLUDED
+                                                   : STATE_PENDING,
             .migration = repeat->migration,
             .applied = repeat->applied,
         };
-        b->plan->pending += repeat->changed;
+        b->plan->pending += repeat->changed && !repeat->migration->excluded;
+        b->plan->excluded += repeat->changed && repeat->migration->excluded;
     }
 }
 
@@ -281,6 +290,34 @@ report_late(struct builder *b)
                                error ? "Give them higher versions, or set out_of_order = "
                                        "\"apply\"."
                                      : NULL });
+    strbuf_release(&list);
+}
+
+/* What does not run is said, each time; a half-done one is more than a note. */
+static void
+report_excluded(struct builder *b)
+{
+    const struct plan *plan = b->plan;
+    struct strbuf list = { 0 };
+    bool partial = false;
+
+    for (size_t i = 0; i < plan->entry_count; i++) {
+        const struct plan_entry *entry = &plan->entries[i];
+        bool half_done = is_partial(b->in->set, entry->version);
+
+        if (entry->state != STATE_EXCLUDED)
+            continue;
+        strbuf_printf(&list, "%s%s%s", list.len > 0 ? ", " : "",
+                      source_label(entry->migration, b->arena),
+                      half_done ? " (half done)" : "");
+        partial = partial || half_done;
+    }
+    if (list.len > 0)
+        add_problem(b,
+                    (struct problem){
+                        .kind = partial ? PROBLEM_PARTIAL : PROBLEM_EXCLUDED,
+                        .level = partial ? PROBLEM_WARNING : PROBLEM_NOTE,
+                        .message = arena_printf(b->arena, "excluded: %s", list.text) });
     strbuf_release(&list);
 }
 
@@ -366,6 +403,24 @@ check_request(struct builder *b)
     return true;
 }
 
+static bool
+check_only(struct builder *b)
+{
+    const struct plan_request *request = b->in->request;
+
+    for (size_t i = 0; i < request->only_count; i++) {
+        const struct plan_entry *entry = find_entry(b->plan, request->only[i]);
+
+        if (entry == NULL || entry->state != STATE_EXCLUDED)
+            continue;
+        error_set(b->err, ERROR_USAGE, "version %" PRId64 " is excluded", entry->version);
+        return error_hint(b->err,
+                          "Leave it out of --exclude (LUAMIG_EXCLUDE, exclude), or "
+                          "of --only.");
+    }
+    return true;
+}
+
 bool
 plan_build(const struct plan_input *in, struct arena *arena, struct plan *out,
            struct problems *problems, struct error *err)
@@ -383,9 +438,12 @@ plan_build(const struct plan_input *in, struct arena *arena, struct plan *out,
     }
     merge(&b);
     add_repeats(&b);
+    if (!check_only(&b))
+        return false;
     choose_steps(&b);
     report_wrong_folder(&b);
     report_late(&b);
+    report_excluded(&b);
     for (size_t i = 0; i < in->request->only_count; i++) {
         const struct plan_entry *entry = find_entry(out, in->request->only[i]);
 

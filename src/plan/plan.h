@@ -40,7 +40,8 @@ enum plan_state {
     STATE_PARTIAL,
     STATE_RENAMED,
     STATE_DRIFT,
-    STATE_ORPHAN
+    STATE_ORPHAN,
+    STATE_EXCLUDED /* not applied, and not to be */
 };
 
 struct plan_entry {
@@ -86,6 +87,7 @@ struct plan {
     const struct plan_entry **steps; /* what up would apply, in order */
     size_t step_count;
     size_t pending, late; /* pending includes late; of all, not only the steps */
+    size_t excluded;      /* not applied and not to be; not among pending */
     bool has_highest;
     int64_t highest; /* highest applied version */
 };
@@ -93,7 +95,7 @@ struct plan {
 /*
  * Problems go to problems (warnings and errors by settings); there is an error among them
  * exactly when nothing may be run. Returns false with ERROR_USAGE when the request does
- * not fit: to or only not on disk, count 0.
+ * not fit: to or only not on disk, only an excluded one, count 0.
  */
 bool plan_build(const struct plan_input *in, struct arena *arena, struct plan *out,
                 struct problems *problems, struct error *err);

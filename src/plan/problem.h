@@ -24,6 +24,7 @@ enum problem_kind {
     PROBLEM_IRREVERSIBLE,
     PROBLEM_PARTIAL,
     PROBLEM_PENDING,
+    PROBLEM_EXCLUDED,
     PROBLEM_INVALID_INDEX,
     PROBLEM_TABLE,  /* the tracker's own table */
     PROBLEM_TRACKER /* another tool's tracker */

@@ -87,22 +87,8 @@ number(struct renumbering *r)
     }
 }
 
-static bool
-check_free(const struct renamings *renamings, struct error *err)
-{
-    for (size_t i = 0; i < renamings->count; i++) {
-        const struct renaming *renaming = &renamings->list[i];
-
-        if (fs_exists(renaming->to))
-            return error_set(err, ERROR_PLAN, "'%s' cannot be renamed: '%s' is there",
-                             renaming->from, renaming->to);
-    }
-    return true;
-}
-
-bool
-renumber_plan(const struct layers *layers, struct arena *arena, struct renamings *out,
-              struct error *err)
+void
+renumber_plan(const struct layers *layers, struct arena *arena, struct renamings *out)
 {
     struct renumbering r = { .arena = arena, .out = out, .width = USUAL_WIDTH };
 
@@ -114,5 +100,4 @@ renumber_plan(const struct layers *layers, struct arena *arena, struct renamings
     if (out->count > 1)
         qsort(out->list, out->count, sizeof(*out->list), by_version);
     number(&r);
-    return check_free(out, err);
 }

@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 #include "base/arena.h"
-#include "base/error.h"
 #include "plan/layers.h"
 
 struct renaming {
@@ -21,9 +20,9 @@ struct renamings {
 /*
  * A version of 14 digits (19700101000000 and more) gets the next number of the sequence
  * that the others form, in order, as wide as its highest (5 digits where there is none);
- * one version keeps one number in all layers. ERROR_PLAN: the new name is taken.
+ * one version keeps one number in all layers. So no new name can be taken already.
  */
-bool renumber_plan(const struct layers *layers, struct arena *arena,
-                   struct renamings *out, struct error *err);
+void renumber_plan(const struct layers *layers, struct arena *arena,
+                   struct renamings *out);
 
 #endif

@@ -46,6 +46,8 @@ struct settings {
     const char *base;                /* the layer of dir that is always on */
     const char *const *environments; /* those to add; as given: not sorted, not unique */
     size_t environment_count;
+    const char *const *excluded; /* versions, titles, names of files: not to be applied */
+    size_t excluded_count;
     struct table_name table;
     const char *legacy_table; /* as written; NULL: not set; "none" */
     enum lock_mode lock;

@@ -36,6 +36,7 @@ struct migration {
     const char *environment;  /* its layer: "base", "production"; NULL: a flat folder */
     struct migration_file up, down;
     bool repeatable; /* R__<name>: no version, runs again when it was changed */
+    bool excluded;   /* exclude_mark(): is not to be applied */
 };
 
 /* Ascending by version; one element per version that has an up file. */

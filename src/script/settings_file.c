@@ -35,6 +35,20 @@ keep(struct reading *r, struct file_setting setting)
         out->list[out->count++] = setting;
 }
 
+static bool
+is_list(const char *name)
+{
+    return strcmp(name, "environments") == 0 || strcmp(name, "exclude") == 0;
+}
+
+/* Texts; of exclude whole numbers too, which are versions. */
+static bool
+is_element(lua_State *L, const char *name)
+{
+    return (lua_type(L, -1) == LUA_TSTRING && lua_rawlen(L, -1) > 0) ||
+           (lua_isinteger(L, -1) && strcmp(name, "exclude") == 0);
+}
+
 /* The list of texts on top of the stack as one text; "": it has no element. */
 static const char *
 join_list(lua_State *L, const char *name, struct arena *arena)
@@ -45,7 +59,8 @@ join_list(lua_State *L, const char *name, struct arena *arena)
     for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1))
         seen++;
     for (lua_Unsigned i = 1; i <= count; i++) {
-        if (lua_rawgeti(L, -1, (lua_Integer)i) != LUA_TSTRING || lua_rawlen(L, -1) == 0)
+        lua_rawgeti(L, -1, (lua_Integer)i);
+        if (!is_element(L, name))
             luaL_error(L, "setting '%s' must be a list of strings", name);
         text = arena_printf(arena, "%s%s%s", text, i > 1 ? "," : "", lua_tostring(L, -1));
         lua_pop(L, 1);
@@ -76,7 +91,7 @@ take_value(lua_State *L, struct reading *r, const char *name)
         r->in_vars = true;
         take_pairs(L, r, lua_gettop(L));
         r->in_vars = false;
-    } else if (type == LUA_TTABLE && !r->in_vars && strcmp(name, "environments") == 0) {
+    } else if (type == LUA_TTABLE && !r->in_vars && is_list(name)) {
         keep_list(L, r, name);
     } else if (type == LUA_TBOOLEAN) {
         keep(r, (struct file_setting){ name, lua_toboolean(L, -1) ? "true" : "false",

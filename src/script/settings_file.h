@@ -28,7 +28,7 @@ struct settings_file {
 
 /*
  * ERROR_USAGE with file and line. Values that are no text, number or boolean are too, but
- * for environments, which may be a list of texts; an empty list counts as not set.
+ * for environments and exclude, which may be lists; an empty list counts as not set.
  */
 bool settings_file_read(const char *path, struct arena *arena, struct settings_file *out,
                         struct error *err);
