@@ -82,7 +82,7 @@ status_names_the_database_and_every_version(void **state)
         "\"applied_at\":\"2026-05-20T10:38:01Z\",\"checksum\":null,\"file\":null,"
         "\"environment\":null,\"mode\":null}],"
         "\"counts\":{\"applied\":1,\"pending\":1,\"late\":1,\"partial\":0,"
-        "\"renamed\":0,\"drift\":0,\"orphan\":1},\"problems\":[],"
+        "\"renamed\":0,\"drift\":0,\"orphan\":1,\"excluded\":0},\"problems\":[],"
         "\"standby_until\":null}");
 }
 
