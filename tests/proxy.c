@@ -5,6 +5,10 @@
  * (without TLS: sslmode=disable) to the unix socket of a server. When a connection ends, a
  * line is appended to COUNTS: how many Sync and Query messages the client sent, each of
  * which the server answers at once.
+ *
+ * With a third argument, a file that holds "N a" or "N b", the first connection that sends
+ * its Nth such message is cut there, once: b, before the server gets it; a, after the
+ * server has answered, and the answer is swallowed.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -25,6 +29,7 @@ struct count {
     uint8_t head[5];
     uint32_t left; /* bytes of the body still to pass */
     unsigned long syncs;
+    const char *cut; /* the file that says where; NULL: nowhere */
 };
 
 static void
@@ -48,22 +53,50 @@ count_byte(struct count *c, uint8_t byte)
     c->have = 0;
 }
 
+/* How the connection is to be cut now: a, b, or 0. Whoever takes the file away cuts. */
+static char
+cut_now(const struct count *count)
+{
+    unsigned long n = 0;
+    FILE *file = count->cut != NULL ? fopen(count->cut, "r") : NULL;
+    char when = 0;
+    int got;
+
+    if (file == NULL)
+        return 0;
+    got = fscanf(file, "%lu %c", &n, &when);
+    fclose(file);
+    return got == 2 && count->syncs >= n && unlink(count->cut) == 0 ? when : 0;
+}
+
+static bool
+write_all(int to, const uint8_t *bytes, ssize_t len)
+{
+    for (ssize_t done = 0, put; done < len; done += put) {
+        put = write(to, bytes + done, (size_t)(len - done));
+        if (put <= 0)
+            return false;
+    }
+    return true;
+}
+
 static bool
 forward(int from, int to, struct count *count)
 {
     uint8_t buffer[16384];
     ssize_t got = read(from, buffer, sizeof(buffer));
+    char cut;
 
     if (got <= 0)
         return false;
     for (ssize_t i = 0; count != NULL && i < got; i++)
         count_byte(count, buffer[i]);
-    for (ssize_t done = 0, put; done < got; done += put) {
-        put = write(to, buffer + done, (size_t)(got - done));
-        if (put <= 0)
-            return false;
-    }
-    return true;
+    cut = count != NULL ? cut_now(count) : 0;
+    if (cut == 'b' || !write_all(to, buffer, got))
+        return false;
+    if (cut == 'a')
+        usleep(200000); /* the server is done by then, and nobody hears of it */
+    return cut == 0;
 }
 
 static int
@@ -79,10 +112,10 @@ connect_server(const char *path)
 }
 
 static void
-serve(int client, const char *path, const char *counts)
+serve(int client, const char *path, const char *counts, const char *cut)
 {
     int server = connect_server(path), out;
-    struct count count = { 0 };
+    struct count count = { .cut = cut };
     bool alive = server >= 0;
 
     while (alive) {
@@ -108,7 +141,7 @@ main(int argc, char **argv)
     socklen_t size = sizeof(address);
     int listener = socket(AF_INET, SOCK_STREAM, 0), client;
 
-    if (argc != 3 || bind(listener, (struct sockaddr *)&address, size) != 0 ||
+    if (argc < 3 || bind(listener, (struct sockaddr *)&address, size) != 0 ||
         listen(listener, 16) != 0 ||
         getsockname(listener, (struct sockaddr *)&address, &size) != 0)
         return 1;
@@ -118,7 +151,7 @@ main(int argc, char **argv)
     fclose(stdout);
     while ((client = accept(listener, NULL, NULL)) >= 0) {
         if (fork() == 0)
-            serve(client, argv[1], argv[2]);
+            serve(client, argv[1], argv[2], argc > 3 ? argv[3] : NULL);
         close(client);
     }
     return 0;

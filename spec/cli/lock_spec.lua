@@ -42,58 +42,6 @@ describe("the run lock", function()
             .. " (SELECT oid FROM pg_database WHERE datname = current_database())"))
     end)
 
-    it("whose backend is ended while a migration runs: nothing is committed, exit 7", function()
-        s:files { ["1_a.up.sql"] = "CREATE TABLE a (); SELECT pg_sleep(3);", ["2_b.up.sql"] = "" }
-        local p = s:start("up")
-        support.eventually(function()
-            return s:sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3)%'"
-                .. " AND state = 'active' AND pid <> pg_backend_pid()") == "1"
-        end)
-        s:sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database ="
-            .. " (SELECT oid FROM pg_database WHERE datname = current_database())")
-        local r = p:wait(4)
-        assert.equal(7, r.status)
-        assert.matches("run lock", r.err)
-        assert.equal("", s:applied())
-        assert.is_false(s:has("a"))
-        s:file("1_a.up.sql", "CREATE TABLE a ();")
-        s:expect(0, "up")
-        assert.equal("1,2", s:applied())
-    end)
-
-    it("is no help when the work connection itself is lost: exit 7, and the next up finds out", function()
-        s:file("1_a.up.sql", "CREATE TABLE a ();\nSELECT pg_terminate_backend(pg_backend_pid());")
-        s:file("2_b.up.sql", "-- luamig: no-transaction\nCREATE TABLE b ();\n"
-            .. "SELECT pg_terminate_backend(pg_backend_pid());")
-        local r = s:expect(7, "up")
-        assert.matches("the connection was lost while 1_a ran", r.err)
-        assert.matches("told by its row", r.err)
-        assert.equal("", s:applied())
-        s:file("1_a.up.sql", "CREATE TABLE a ();")
-        s:expect(7, "up")
-        assert.equal("1", s:applied())
-        s:file("2_b.up.sql", "-- luamig: no-transaction\nCREATE TABLE b ();\nSELECT 2;")
-        s:expect(0, "up")
-        assert.equal("1,2", s:applied())
-    end)
-
-    it("that was lost stops COMMIT itself", function()
-        -- The migration ends the lock's backend and goes on when it is gone.
-        s:file("1_a.up.sql", [[
-CREATE TABLE a ();
-DO $$
-DECLARE
-    here oid := (SELECT oid FROM pg_database WHERE datname = current_database());
-BEGIN
-    PERFORM pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = here;
-    WHILE EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND database = here) LOOP END LOOP;
-END $$;]])
-        local r = s:expect(7, "up")
-        assert.matches("run lock", r.err)
-        assert.equal("", s:applied())
-        assert.is_false(s:has("a"))
-    end)
-
     it("none: is warned of, and transactional migrations are still applied once", function()
         s:file("1_a.up.sql", "CREATE TABLE a (); SELECT pg_sleep(0.5);")
         local one, two = s:start("up", "--lock", "none"), s:start("up", "--lock", "none")

@@ -117,15 +117,4 @@ db:step("two", function() db:exec "INSERT INTO seen VALUES (2)" log.info("in two
         s:expect(0, "up")
         assert.equal("1,2", s:sql("SELECT string_agg(n::text, ',' ORDER BY n) FROM seen"))
     end)
-
-    it("commits nothing once the run lock is lost", function()
-        s:file("2_x.up.lua", head .. [[
-db:step("one", function() db:exec "INSERT INTO seen VALUES (1)" log.info("in one") db:exec "SELECT pg_sleep(20)" end)]])
-        local p = s:start("up")
-        p:says("in one")
-        s:sql("SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
-            .. " WHERE l.locktype = 'advisory' AND d.datname = current_database()")
-        assert.equal(7, p:wait(10).status)
-        assert.equal("0", s:sql("SELECT count(*) FROM seen"))
-    end)
 end)

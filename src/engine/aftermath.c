@@ -109,6 +109,7 @@ aftermath_explain_loss(struct migrator *m, const struct content *content,
     error_set(err, ERROR_CONNECT, "the connection was lost while %s ran",
               source_label(content->migration, m->arena));
     error_detail(err, "%s", lost.detail[0] != '\0' ? lost.detail : lost.message);
+    error_text(err->where, sizeof(err->where), lost.where);
     error_hint(err, "Whether it was committed is told by its row: run `luamig up` again, "
                     "it finds out.");
 }

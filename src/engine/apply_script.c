@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/aftermath.h"
+#include "engine/doubt.h"
 #include "engine/frame.h"
 #include "engine/outside.h"
 #include "engine/ramp.h"
@@ -200,8 +201,9 @@ run(struct scripted *s, struct error *err)
     return record(s, err) ? APPLY_DONE : APPLY_FAILED;
 }
 
-static void
-explain(struct scripted *s, struct error *err, enum apply_result *result)
+/* Cleans up behind a failure; what a lost connection leaves open is settled. */
+static enum doubt
+settle(struct scripted *s, struct error *err)
 {
     struct stop grace;
 
@@ -209,6 +211,17 @@ explain(struct scripted *s, struct error *err, enum apply_result *result)
     aftermath_clean(s->m);
     if (s->end.guard_failed)
         aftermath_explain_guard(s->m, err);
+    migrator_heed(s->m);
+    return doubt_settle(s->m, s->content, err);
+}
+
+static void
+explain(struct scripted *s, struct error *err, enum apply_result *result)
+{
+    struct stop grace;
+
+    migrator_grace(s->m, &grace, AFTERMATH_GRACE);
+    aftermath_clean(s->m);
     if (s->m->server.work.lost) {
         aftermath_explain_loss(s->m, s->content, err);
     } else {
@@ -221,14 +234,35 @@ explain(struct scripted *s, struct error *err, enum apply_result *result)
     migrator_heed(s->m);
 }
 
+static enum apply_result
+attempt(struct scripted *s, struct error *err, bool *another)
+{
+    enum apply_result result = run(s, err);
+
+    if (result == APPLY_DONE)
+        return result;
+    switch (result == APPLY_IN_DOUBT ? DOUBT_FAILED : settle(s, err)) {
+    case DOUBT_DONE: return APPLY_DONE;
+    case DOUBT_AGAIN: *another = true; return APPLY_FAILED;
+    case DOUBT_FAILED: break;
+    }
+    explain(s, err, &result);
+    return result;
+}
+
+/* Each attempt runs the script again, without the steps that are recorded. */
 enum apply_result
 apply_script(struct migrator *m, const struct content *content, struct error *err)
 {
-    struct scripted s = { .m = m, .content = content };
-    enum apply_result result = run(&s, err);
+    enum apply_result result;
+    bool another;
 
-    if (result != APPLY_DONE)
-        explain(&s, err, &result);
-    arena_release(&s.arena);
+    do {
+        struct scripted s = { .m = m, .content = content };
+
+        another = false;
+        result = attempt(&s, err, &another);
+        arena_release(&s.arena);
+    } while (another);
     return result;
 }

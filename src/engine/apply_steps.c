@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/aftermath.h"
+#include "engine/doubt.h"
 #include "engine/frame.h"
 #include "engine/items.h"
 #include "engine/outside.h"
@@ -448,8 +449,9 @@ run_all(struct stepper *s, bool *question)
     return record(s);
 }
 
-static void
-explain(struct stepper *s, bool *in_doubt)
+/* Cleans up behind a failure; what a lost connection leaves open is settled. */
+static enum doubt
+settle(struct stepper *s)
 {
     struct stop grace;
 
@@ -457,6 +459,16 @@ explain(struct stepper *s, bool *in_doubt)
     aftermath_clean(s->m);
     if (s->end.guard_failed)
         aftermath_explain_guard(s->m, s->err);
+    migrator_heed(s->m);
+    return doubt_settle(s->m, s->content, s->err);
+}
+
+static void
+explain(struct stepper *s, bool *in_doubt)
+{
+    struct stop grace;
+
+    migrator_grace(s->m, &grace, AFTERMATH_GRACE);
     if (s->m->server.work.lost) {
         aftermath_explain_loss(s->m, s->content, s->err);
     } else {
@@ -468,16 +480,35 @@ explain(struct stepper *s, bool *in_doubt)
     migrator_heed(s->m);
 }
 
+static enum apply_result
+attempt(struct stepper *s, bool *again)
+{
+    bool question = false;
+
+    if (run_all(s, &question))
+        return APPLY_DONE;
+    switch (settle(s)) {
+    case DOUBT_DONE: return APPLY_DONE;
+    case DOUBT_AGAIN: *again = true; return APPLY_FAILED;
+    case DOUBT_FAILED: break;
+    }
+    explain(s, &question);
+    return question ? APPLY_IN_DOUBT : APPLY_FAILED;
+}
+
+/* Each attempt goes on from what is recorded. */
 enum apply_result
 apply_steps(struct migrator *m, const struct content *content, struct error *err)
 {
-    struct stepper s = { .m = m, .content = content, .err = err };
-    bool question = false, done = run_all(&s, &question);
+    enum apply_result result;
+    bool again;
 
-    if (!done)
-        explain(&s, &question);
-    arena_release(&s.arena);
-    if (done)
-        return APPLY_DONE;
-    return question ? APPLY_IN_DOUBT : APPLY_FAILED;
+    do {
+        struct stepper s = { .m = m, .content = content, .err = err };
+
+        again = false;
+        result = attempt(&s, &again);
+        arena_release(&s.arena);
+    } while (again);
+    return result;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/aftermath.h"
+#include "engine/doubt.h"
 #include "engine/frame.h"
 #include "engine/items.h"
 #include "engine/ramp.h"
@@ -301,6 +302,26 @@ record_failure(struct attempt_tx *a, const struct pipeline_item *item, struct er
     migrator_heed(a->m);
 }
 
+/* A failure that may be none: the row tells, or another attempt is worth it. */
+static enum apply_result
+settle(struct attempt_tx *a, const struct pipeline_item *item, struct error *err,
+       bool *again)
+{
+    switch (doubt_settle(a->m, a->content, err)) {
+    case DOUBT_DONE: return APPLY_DONE;
+    case DOUBT_AGAIN: *again = true; return APPLY_FAILED;
+    case DOUBT_FAILED: break;
+    }
+    *again = ramp_again(a->m, a->content, err);
+    if (*again)
+        return APPLY_FAILED;
+    if (a->m->server.work.lost)
+        aftermath_explain_loss(a->m, a->content, err);
+    else
+        record_failure(a, item, err);
+    return APPLY_FAILED;
+}
+
 /* What the failed attempt means, once it has been cleaned up behind it. */
 static enum apply_result
 judge(struct attempt_tx *a, struct error *err, bool *again)
@@ -316,7 +337,7 @@ judge(struct attempt_tx *a, struct error *err, bool *again)
     if (a->gone)
         result = APPLY_BY_ANOTHER;
     else if (a->m->server.work.lost)
-        aftermath_explain_loss(a->m, a->content, err);
+        ; /* the row tells, below */
     else if (item->mark == ITEM_ROW)
         result = judge_row(a, err, again);
     else if (drops_record(a, item, err))
@@ -324,11 +345,9 @@ judge(struct attempt_tx *a, struct error *err, bool *again)
     else if (is_record_gone(item, err))
         explain_guard(a, err);
     migrator_heed(a->m);
-    if (result == APPLY_FAILED && !*again && !a->m->server.work.lost)
-        *again = ramp_again(a->m, a->content, err);
-    if (result == APPLY_FAILED && !*again && !a->m->server.work.lost)
-        record_failure(a, item, err);
-    return result;
+    if (result != APPLY_FAILED || *again)
+        return result;
+    return settle(a, item, err, again);
 }
 
 static enum apply_result
@@ -367,5 +386,6 @@ apply_tx(struct migrator *m, const struct content *content, struct error *err)
         }
         result = attempt(m, content, &last, err, &again);
     } while (again);
-    return result;
+    /* The rival was this run, before its connection was lost. */
+    return result == APPLY_BY_ANOTHER && m->activity.losses > 0 ? APPLY_DONE : result;
 }

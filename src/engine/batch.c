@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/aftermath.h"
+#include "engine/doubt.h"
 #include "engine/ramp.h"
 #include "engine/step.h"
 #include "engine/together.h"
@@ -15,8 +16,9 @@ struct batch {
     size_t count;
     bool *mine; /* per step: this run applied it */
     size_t at;
-    bool begun; /* the step at `at` was tried */
-    bool again; /* what failed together is worth another attempt */
+    bool begun;   /* the step at `at` was tried */
+    size_t first; /* of those that run together */
+    bool again;   /* what failed together is worth another attempt */
     struct run_summary *summary;
     struct error *err;
 };
@@ -91,21 +93,14 @@ explain_together(struct batch *b, const struct content *content)
                            "`luamig up` without --atomic.");
 }
 
-static bool
-fail_together(struct batch *b)
+static void
+tell_failed_together(struct batch *b, size_t at)
 {
     struct migrator *m = b->m;
-    size_t at = b->at < b->count ? b->at : b->count - 1;
     const struct content *content = &b->survey->contents[at];
     struct event event = event_of(b, at, EVENT_MIGRATION_FAILED);
     struct stop grace;
 
-    migrator_grace(m, &grace, AFTERMATH_GRACE);
-    aftermath_clean(m);
-    migrator_heed(m);
-    b->again = !m->server.work.lost && ramp_again(m, content, b->err);
-    if (b->again)
-        return false;
     migrator_grace(m, &grace, AFTERMATH_GRACE);
     if (m->server.work.lost)
         aftermath_explain_loss(m, content, b->err);
@@ -121,6 +116,29 @@ fail_together(struct batch *b)
         b->summary->fate = "restored: the run was one transaction, and was rolled back";
     event.error = b->err;
     migrator_notify(m, event);
+}
+
+/* true: it had not failed, COMMIT came through before the connection was lost. */
+static bool
+fail_together(struct batch *b)
+{
+    struct migrator *m = b->m;
+    size_t at = b->at < b->count ? b->at : b->count - 1;
+    const struct content *content = &b->survey->contents[at];
+    struct stop grace;
+
+    migrator_grace(m, &grace, AFTERMATH_GRACE);
+    aftermath_clean(m);
+    migrator_heed(m);
+    switch (doubt_settle(m, &b->survey->contents[b->first], b->err)) {
+    case DOUBT_DONE: return true;
+    case DOUBT_AGAIN: b->again = true; return false;
+    case DOUBT_FAILED: break;
+    }
+    b->again = !m->server.work.lost && ramp_again(m, content, b->err);
+    if (b->again)
+        return false;
+    tell_failed_together(b, at);
     return false;
 }
 
@@ -139,19 +157,26 @@ tell_together(struct batch *b, size_t first, const int64_t *elapsed)
 }
 
 static bool
+run_all_together(struct batch *b, int64_t *elapsed)
+{
+    size_t first = b->first;
+
+    for (b->at = first; b->at < b->count; b->at++) {
+        if (!step_may_go_on(b->m, b->summary, b->err) ||
+            !run_together(b, &elapsed[b->at]))
+            return false;
+    }
+    return together_commit(b->m, b->survey->contents + first, b->count - first, b->err);
+}
+
+static bool
 try_together(struct batch *b, size_t first, int64_t *elapsed)
 {
-    struct migrator *m = b->m;
-
     b->again = false;
-    if (!together_begin(m, NULL, b->err))
+    b->at = first;
+    if ((!together_begin(b->m, NULL, b->err) || !run_all_together(b, elapsed)) &&
+        !fail_together(b))
         return false;
-    for (b->at = first; b->at < b->count; b->at++) {
-        if (!step_may_go_on(m, b->summary, b->err) || !run_together(b, &elapsed[b->at]))
-            return fail_together(b);
-    }
-    if (!together_commit(m, b->survey->contents + first, b->count - first, b->err))
-        return fail_together(b);
     tell_together(b, first, elapsed);
     return true;
 }
@@ -165,6 +190,7 @@ apply_together(struct batch *b, size_t first)
 
     if (!done)
         ramp_begin(b->m, &b->survey->contents[first]);
+    b->first = first;
     b->again = !done;
     while (!done && b->again)
         done = try_together(b, first, elapsed);

@@ -20,6 +20,7 @@ struct activity {
     const struct content *content; /* NULL: nothing runs */
     size_t statement;              /* that runs now, 1-based; 0: luamig's own */
     int64_t since;                 /* monotonic ms */
+    size_t losses;                 /* of the connection, or the run lock */
     char blockers[1024];           /* the last ones seen; "" if none */
 };
 

@@ -1,0 +1,168 @@
+local support = require "support"
+
+-- What a run makes of a connection that is lost: it goes on, and each effect is there once.
+describe("a connection that is lost", function()
+    local s
+    before_each(function()
+        s = support.scratch()
+        s:sql("CREATE TABLE marks (v int); CREATE TABLE t (n int)")
+    end)
+    after_each(support.cleanup)
+
+    local LOCK = "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+        .. " WHERE l.locktype = 'advisory' AND d.datname = current_database()"
+
+    -- Waits until the statement runs; ends its backend.
+    local function kill_work(text)
+        support.eventually(function()
+            return s:sql("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%" .. text
+                .. "%' AND datname = current_database() AND pid <> pg_backend_pid()") == "1"
+        end, text)
+        s:sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%" .. text
+            .. "%' AND datname = current_database() AND pid <> pg_backend_pid()")
+    end
+
+    -- The second attempt is quick.
+    local SLOW = "SELECT pg_sleep(CASE WHEN nextval('tries') = 1 THEN 20 ELSE 0 END);"
+
+    for name, case in pairs {
+        ["SQL"] = { ["2_x.up.sql"] = "INSERT INTO marks VALUES (2);\n" .. SLOW },
+        ["Lua"] = { ["2_x.up.lua"] = "db:exec 'INSERT INTO marks VALUES (2)' db:exec [[" .. SLOW .. "]]" },
+        ["statements"] = { ["2_x.up.sql"] = "-- luamig: no-transaction\nINSERT INTO marks VALUES (2);\n" .. SLOW },
+        ["steps"] = { ["2_x.up.lua"] = "-- luamig: no-transaction\ndb:step('a', function() db:exec 'INSERT INTO marks"
+            .. " VALUES (2)' end)\ndb:step('b', function() db:exec [[" .. SLOW .. "]] end)" },
+    } do
+        it("in the middle of " .. name .. ": up goes on, exit 0, each effect once", function()
+            s:file("1_a.up.sql", "CREATE SEQUENCE tries; INSERT INTO marks VALUES (1);")
+            s:files(case)
+            s:file("3_c.up.sql", "INSERT INTO marks VALUES (3);")
+            local p = s:start("up")
+            kill_work("pg_sleep")
+            local r = p:wait(15)
+            assert.equal(0, r.status, r.err)
+            assert.matches("connection to the server was lost; connecting again", r.err)
+            assert.equal("1,2,3", s:sql("SELECT string_agg(v::text, ',' ORDER BY v) FROM marks"))
+            assert.equal("1,2,3", s:applied())
+            assert.equal("3", s:sql("SELECT count(*) FROM luamig.applied_migrations_history WHERE outcome = 'done'"))
+        end)
+    end
+
+    it("of the run lock: it is taken again, and the migration begins again", function()
+        s:file("1_a.up.sql", "CREATE SEQUENCE tries; INSERT INTO marks VALUES (1);")
+        s:file("2_x.up.sql", "INSERT INTO marks VALUES (2);\n" .. SLOW)
+        local p = s:start("up")
+        support.eventually(function()
+            return s:sql("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep%'"
+                .. " AND datname = current_database() AND pid <> pg_backend_pid()") == "1"
+        end, "a sleep")
+        s:sql(LOCK)
+        local r = p:wait(10)
+        assert.equal(0, r.status, r.err)
+        assert.matches("the run lock was lost; taking it again", r.err)
+        assert.equal("1,2", s:sql("SELECT string_agg(v::text, ',' ORDER BY v) FROM marks"))
+    end)
+
+    it("of the run lock, taken by a rival meanwhile: the rival is waited for", function()
+        s:file("1_a.up.sql", "CREATE SEQUENCE tries; INSERT INTO marks VALUES (1);")
+        s:file("2_x.up.sql", "INSERT INTO marks VALUES (2);\n" .. SLOW)
+        local p = s:start("up")
+        support.eventually(function()
+            return s:sql("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep%'"
+                .. " AND datname = current_database() AND pid <> pg_backend_pid()") == "1"
+        end, "a sleep")
+        local rival = s:start("up")
+        rival:says("waiting for")
+        s:sql(LOCK)
+        assert.equal(0, p:wait(20).status)
+        assert.equal(0, rival:wait(20).status)
+        assert.equal("1,2", s:sql("SELECT string_agg(v::text, ',' ORDER BY v) FROM marks"))
+    end)
+
+    it("of the lock cannot be missed: the guard stops COMMIT when the migration itself ended it", function()
+        s:file("1_a.up.sql", [[
+CREATE TABLE a ();
+DO $$
+DECLARE
+    here oid := (SELECT oid FROM pg_database WHERE datname = current_database());
+BEGIN
+    PERFORM pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = here;
+    WHILE EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND database = here) LOOP END LOOP;
+END $$;]])
+        local r = s:expect(7, "up")
+        assert.matches("the run lock was lost 4 times", r.err)
+        assert.equal("", s:applied())
+        assert.is_false(s:has("a"))
+    end)
+
+    it("again and again by the migration itself is given up, and nothing of it stays", function()
+        s:file("1_a.up.sql", "CREATE TABLE a ();\nSELECT pg_terminate_backend(pg_backend_pid());")
+        local r = s:expect(7, "up")
+        assert.matches("the connection was lost while 1_a ran", r.err)
+        assert.matches("lost 4 times", r.err)
+        assert.is_false(s:has("a"))
+        s:file("1_a.up.sql", "CREATE TABLE a ();")
+        s:expect(0, "up")
+        assert.equal("1", s:applied())
+    end)
+
+    it("during down and an atomic run is settled, too", function()
+        s:files { ["1_a.up.sql"] = "CREATE SEQUENCE tries;",
+            ["2_x.up.sql"] = "INSERT INTO marks VALUES (2);", ["2_x.down.sql"] = "DELETE FROM marks;\n" .. SLOW }
+        s:expect(0, "up")
+        local p = s:start("down")
+        kill_work("pg_sleep")
+        assert.equal(0, p:wait(10).status)
+        assert.equal("1", s:applied())
+        s:sql("SELECT setval('tries', 1, false)")
+        s:file("2_x.up.sql", "INSERT INTO marks VALUES (2);\n" .. SLOW)
+        p = s:start("up", "--atomic")
+        kill_work("pg_sleep")
+        assert.equal(0, p:wait(10).status)
+        assert.equal("2", s:sql("SELECT v FROM marks"))
+    end)
+
+    -- A proxy cuts at every round trip, before the server hears of it or after it answered.
+    for _, when in ipairs { "a", "b" } do
+        it("at any round trip, " .. (when == "a" and "the answer swallowed" or "before the server hears of"
+            .. " it"), function()
+            local build = os.getenv("LUAMIG_BUILD") or os.getenv("PWD") .. "/build"
+            local dir, port = s.url:match("host=([^&]+)&port=(%d+)")
+            local proxy = io.popen(("echo $$; exec %s/tests/proxy %s/.s.PGSQL.%s %s/counts"
+                .. " %s/cut"):format(build, dir, port,
+                s.dir, s.dir))
+            local pid = proxy:read("l")
+            local url = ("postgres://postgres@127.0.0.1:%s/%s?sslmode=disable&gssencmode=disable"):format(
+                proxy:read("l"), s.name)
+            s:files { ["1_a.up.sql"] = "INSERT INTO marks VALUES (1);",
+                ["2_b.up.lua"] = "db:exec 'INSERT INTO marks VALUES (2)' db:exec 'SELECT 1'",
+                ["3_c.up.sql"] = "-- luamig: no-transaction\nINSERT INTO marks VALUES (3);\n"
+                    .. "CREATE INDEX CONCURRENTLY t_n ON t (n);\nINSERT INTO marks VALUES (33);",
+                ["4_d.up.lua"] = "-- luamig: no-transaction\ndb:step('a', function() db:exec 'INSERT INTO"
+                    .. " marks VALUES (4)' end)",
+                ["5_e.up.sql"] = "INSERT INTO marks VALUES (5);" }
+            s:expect(0, "up")
+            local recovered = 0
+            for n = 8, 44 do
+                s:sql("TRUNCATE marks; DROP INDEX IF EXISTS t_n; TRUNCATE luamig.applied_migrations,"
+                    .. " luamig.applied_migrations_history, luamig.applied_migrations_steps")
+                s:file("./cut", n .. " " .. when)
+                local r = s:run("up", { env = { LUAMIG_DATABASE = url } })
+                if r.status ~= 0 then
+                    -- Before the first migration nothing is in doubt: it says so, nothing is tried.
+                    assert.equal(5, r.status, n .. ": " .. r.err)
+                    assert.equal("0", s:sql("SELECT count(*) FROM marks"))
+                    s:expect(0, "up")
+                elseif r.err:find("connecting again", 1, true) then
+                    recovered = recovered + 1
+                end
+                assert.equal("1,2,3,4,5,33", s:sql("SELECT string_agg(v::text, ',' ORDER BY v) FROM marks"), n .. r.err)
+                assert.equal("1,2,3,4,5", s:applied())
+                assert.equal("1|t", s:sql("SELECT count(*), bool_and(indisvalid) FROM pg_index WHERE indrelid"
+                    .. " = 't'::regclass"))
+                assert.equal("0", s:sql("SELECT count(*) FROM luamig.applied_migrations_steps"))
+            end
+            assert.is_true(recovered >= 15, recovered)
+            os.execute("kill " .. pid)
+        end)
+    end
+end)
