@@ -51,7 +51,8 @@ a_section_keeps_its_lines(void **state)
     assert_true(g.annotated && g.has_down && !g.no_transaction);
     assert_true(read_as(GOOSE_BOTH, text, true, &g, &err));
     assert_string_equal(g.text, "-- a\n\n\n\n\r\nDROP TABLE a;\r\n");
-    assert_true(goose_is(text, strlen(text)) && goose_has_down(text, strlen(text)));
+    assert_true(goose_is(text, strlen(text)));
+    assert_true(goose_has_section(text, strlen(text), true));
 }
 
 static void
@@ -122,6 +123,49 @@ what_goose_refuses_is_refused_with_its_line(void **state)
     assert_refused(GOOSE_UP, "-- +goose Up\nSELECT 1;\n-- +goose Down\n", 3,
                    "Down section in an up file");
     assert_refused(GOOSE_DOWN, "-- +goose Up\n", 1, "Up section in a down file");
+}
+
+static bool
+is_goose(const char *text)
+{
+    return goose_is(text, strlen(text));
+}
+
+static void
+whatever_goose_takes_for_an_annotation_is_one(void **state)
+{
+    struct goose g;
+    struct error err;
+
+    (void)state;
+    assert_true(read_as(GOOSE_BOTH,
+                        "---- +gooseUp\nSELECT 1;\n-- -- +goose\tDown\nSELECT 2;\n",
+                        false, &g, &err));
+    assert_true(g.has_down);
+    assert_string_equal(g.text, "\nSELECT 1;\n\n\n");
+    assert_refused(GOOSE_BOTH, "-- +goose Up\nSELECT 1;\n-- +gooseDonw\nSELECT 2;\n", 3,
+                   "unknown annotation '-- +goose Donw'");
+    assert_refused(GOOSE_BOTH, "-- +goose Up\n-- +goose\n", 2,
+                   "unknown annotation '-- +goose'");
+    assert_refused(GOOSE_BOTH, "-- +goose Up\n-- +goose +goose Up\n", 2,
+                   "unknown annotation '-- +goose +goose Up'");
+    assert_true(is_goose("SELECT 1;\n-- +goose Upp\n") && is_goose("--+goose down"));
+    assert_false(is_goose("-- +goosey\n-- see +goose Up\n-- +goose's docs\nSELECT 1;"));
+    assert_false(is_goose("-- +gooseplus\n- +goose Up\n'-- +goose Up'\n"));
+}
+
+static void
+a_semicolon_in_a_comment_ends_nothing(void **state)
+{
+    struct goose g;
+    struct error err;
+
+    (void)state;
+    assert_refused(GOOSE_BOTH, "-- +goose Up\nSELECT 1 -- it;\n", 2, "missing semicolon");
+    assert_refused(GOOSE_BOTH, "-- +goose Up\nSELECT 1 /* ; */\n", 2,
+                   "missing semicolon");
+    assert_true(
+        read_as(GOOSE_BOTH, "-- +goose Up\nSELECT 1 -- a\n; -- b\n", false, &g, &err));
 }
 
 static void
@@ -233,6 +277,8 @@ main(void)
         cmocka_unit_test(a_section_keeps_its_lines),
         cmocka_unit_test(annotations_are_read_in_any_case),
         cmocka_unit_test(what_goose_refuses_is_refused_with_its_line),
+        cmocka_unit_test(whatever_goose_takes_for_an_annotation_is_one),
+        cmocka_unit_test(a_semicolon_in_a_comment_ends_nothing),
         cmocka_unit_test(dollar_quotes_need_no_block),
         cmocka_unit_test(variables_are_substituted),
         cmocka_unit_test(bad_substitutions_are_errors),

@@ -49,6 +49,16 @@ describe("goose's files", function()
         assert.is_false(s:has("a"))
     end)
 
+    it("never have their Down run by an up, however it is written", function()
+        for i, mark in ipairs { "-- +gooseDown", "---- +goose Down", "--+goose down", "-- -- +goose Down" } do
+            s:file(i .. "_a.sql", ("-- +goose Up\nCREATE TABLE a%d ();\n%s\nDROP TABLE a%d;\n"):format(i, mark, i))
+        end
+        s:expect(0, "up")
+        for i = 1, 4 do assert.is_true(s:has("a" .. i)) end
+        s:expect(0, "down", "--all", "--yes")
+        for i = 1, 4 do assert.is_false(s:has("a" .. i)) end
+    end)
+
     it("have ENVSUB from the environment", function()
         s:file("1_a.sql", "-- +goose Up\n-- +goose ENVSUB ON\nCREATE TABLE ${NAME:-a} (t text DEFAULT '$$ $1');\n"
             .. "INSERT INTO $NAME VALUES ('${REGION?which one}');\n-- +goose ENVSUB OFF\nINSERT INTO b VALUES"
@@ -99,8 +109,11 @@ describe("goose's files", function()
         ["End without Begin"] = { "-- +goose Up\n-- +goose StatementEnd\n", 2 },
         ["a missing End"] = { "-- +goose Up\n-- +goose StatementBegin\nSELECT 1;\n", 2 },
         ["an unknown annotation"] = { "-- +goose Up\n-- +goose StatementBegn\n", 2 },
+        ["a misspelled Up alone"] = { "-- +goose Upp\nSELECT 1;\n", 1 },
+        ["a Down alone"] = { "-- +goose Down\nSELECT 1;\n", 1 },
         ["leading white space"] = { "-- +goose Up\n -- +goose Down\n", 2 },
         ["text without semicolon"] = { "-- +goose Up\nSELECT 1\n", 2 },
+        ["a semicolon in a comment only"] = { "-- +goose Up\nSELECT 1 -- one;\n", 2 },
         ["a statement before Up"] = { "SELECT 1;\n-- +goose Up\n", 1 },
     } do
         it("with " .. name .. " are exit 4, with the line", function()

@@ -137,7 +137,7 @@ read_script(const struct migration_file *named, bool down, struct arena *arena,
         return in_file(err, file->path, NULL);
     whole = out->script;
     digest_sha256(whole.bytes, whole.size, out->checksum);
-    if (out->unrecorded && goose_is(whole.bytes, whole.size))
+    if (out->unrecorded && goose_has_section(whole.bytes, whole.size, false))
         file->goose = true;
     if (!take_section(file, down, arena, &out->script, &goose, err))
         return in_file(err, file->path, &whole);

@@ -5,6 +5,7 @@
 
 #include "base/words.h"
 #include "plan/sqlscan.h"
+#include "plan/sqltoken.h"
 
 enum annotation {
     NO_ANNOTATION,
@@ -63,31 +64,6 @@ is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* "+goose" right behind the dashes of a comment, and what follows; prose is none. */
-static bool
-is_annotation(const struct line *line, const char **word, size_t *len, bool *indented)
-{
-    const char *at = line->text, *end = at + line->len;
-
-    while (at < end && is_blank(*at))
-        at++;
-    *indented = at > line->text;
-    if (end - at < 2 || at[0] != '-' || at[1] != '-')
-        return false;
-    for (at += 2; at < end && is_blank(*at);)
-        at++;
-    if (end - at < 6 || strncasecmp(at, "+goose", 6) != 0 ||
-        (end - at > 6 && !is_blank(at[6])))
-        return false;
-    for (at += 6; at < end && is_blank(*at);)
-        at++;
-    while (end > at && is_blank(end[-1]))
-        end--;
-    *word = at;
-    *len = (size_t)(end - at);
-    return true;
-}
-
 static enum annotation
 annotation_of(const char *word, size_t len)
 {
@@ -96,6 +72,49 @@ annotation_of(const char *word, size_t len)
             return (enum annotation)(UP + i);
     }
     return UNKNOWN;
+}
+
+/* Of what follows "+goose" without a blank: "Down" and "Dwon", not "'s docs". */
+static bool
+is_meant(const char *word, size_t len)
+{
+    char text[32] = "";
+
+    if (len >= sizeof(text))
+        return false;
+    memcpy(text, word, len);
+    return annotation_of(word, len) != UNKNOWN || words_nearest(text, words) != NULL;
+}
+
+/*
+ * "+goose" as the first thing of a comment, and what follows; prose is none. As in goose,
+ * further dashes and a missing blank do not matter: a Down that is taken for a comment
+ * would have its statements run by the up.
+ */
+static bool
+is_annotation(const struct line *line, const char **word, size_t *len, bool *indented)
+{
+    const char *at = line->text, *end = at + line->len;
+    bool glued;
+
+    while (at < end && is_blank(*at))
+        at++;
+    *indented = at > line->text;
+    if (end - at < 2 || at[0] != '-' || at[1] != '-')
+        return false;
+    while (at < end && (is_blank(*at) || *at == '-'))
+        at++;
+    if (end - at < 6 || strncasecmp(at, "+goose", 6) != 0)
+        return false;
+    at += 6;
+    glued = at < end && !is_blank(*at);
+    while (at < end && is_blank(*at))
+        at++;
+    while (end > at && is_blank(end[-1]))
+        end--;
+    *word = at;
+    *len = (size_t)(end - at);
+    return !glued || is_meant(*word, *len);
 }
 
 static bool
@@ -108,7 +127,8 @@ unknown(struct reading *r, const char *word, size_t len)
         nearest = "Up, Down, StatementBegin, StatementEnd, NO TRANSACTION, ENVSUB ON or "
                   "ENVSUB OFF";
     return fail(r, r->line,
-                arena_printf(r->arena, "unknown annotation '-- +goose %s'", text),
+                arena_printf(r->arena, "unknown annotation '-- +goose%s%s'",
+                             len > 0 ? " " : "", text),
                 arena_printf(r->arena, "Write %s.", nearest));
 }
 
@@ -315,6 +335,17 @@ runs_into_block(const struct goose *out, const struct sql_statement *s)
     return false;
 }
 
+/* Whether a semicolon stands next, behind comments. */
+static bool
+is_ended(const struct goose *out, size_t at)
+{
+    struct token_scanner scanner = { .text = out->text, .size = out->size, .at = at };
+    struct token token;
+
+    token_next(&scanner, &token);
+    return token_is_symbol(&token, ';');
+}
+
 /* A statement outside of a block ends with a semicolon, as goose wants it. */
 static bool
 check_ends(struct reading *r)
@@ -322,7 +353,6 @@ check_ends(struct reading *r)
     struct goose *out = r->out;
     struct sql_statements split;
     const struct sql_statement *last;
-    size_t end;
 
     if (!sqlscan_split(out->text, out->size, r->arena, &split, r->err))
         return false;
@@ -334,9 +364,8 @@ check_ends(struct reading *r)
     if (split.count == 0)
         return true;
     last = &split.list[split.count - 1];
-    end = last->offset + last->length;
     if (is_inside(out, last->offset) || last->copy_data != NULL ||
-        memchr(out->text + end, ';', out->size - end) != NULL)
+        is_ended(out, last->offset + last->length))
         return true;
     return fail(r, last->line, "missing semicolon",
                 "End the section's last statement with `;`.");
@@ -360,6 +389,7 @@ check_head(struct reading *r)
                 "Begin with -- +goose Up.");
 }
 
+/* Whether a line of text is that annotation; NO_ANNOTATION: any, known or not. */
 static bool
 has(const char *text, size_t size, enum annotation wanted)
 {
@@ -373,7 +403,7 @@ has(const char *text, size_t size, enum annotation wanted)
         struct line line = next_line(at, end);
 
         if (is_annotation(&line, &word, &len, &indented) &&
-            annotation_of(word, len) == wanted)
+            (wanted == NO_ANNOTATION || annotation_of(word, len) == wanted))
             return true;
         at += line.len + line.end;
     }
@@ -383,13 +413,13 @@ has(const char *text, size_t size, enum annotation wanted)
 bool
 goose_is(const char *text, size_t size)
 {
-    return has(text, size, UP);
+    return has(text, size, NO_ANNOTATION);
 }
 
 bool
-goose_has_down(const char *text, size_t size)
+goose_has_section(const char *text, size_t size, bool down)
 {
-    return has(text, size, DOWN);
+    return has(text, size, down ? DOWN : UP);
 }
 
 /* Nearly every file: nothing to look at. */

@@ -40,11 +40,11 @@ struct goose {
     size_t block_count;
 };
 
-/* Whether a text has `-- +goose Up`: then a bare .sql is a migration. */
+/* Whether a text has an annotation, be it misspelled: then a bare .sql is a migration. */
 bool goose_is(const char *text, size_t size);
 
-/* Whether it also has `-- +goose Down`. */
-bool goose_has_down(const char *text, size_t size);
+/* Whether it has `-- +goose Down`, or `-- +goose Up`. */
+bool goose_has_section(const char *text, size_t size, bool down);
 
 /* ERROR_PLAN with line, and what to write, for what goose would refuse or guess at. */
 bool goose_read(const struct goose_input *in, struct arena *arena, struct goose *out,

@@ -239,7 +239,7 @@ look_for_goose(const char *path, bool *has_down)
     struct fs_text text;
     bool is = fs_read(path, &arena, &text, &ignored) && goose_is(text.bytes, text.size);
 
-    *has_down = is && goose_has_down(text.bytes, text.size);
+    *has_down = is && goose_has_section(text.bytes, text.size, true);
     arena_release(&arena);
     return is;
 }
