@@ -20,6 +20,10 @@ lookup(void *ctx, const char *name)
     (void)ctx;
     if (strcmp(name, "V") == 0)
         return "value";
+    if (strcmp(name, "UMLAUT") == 0)
+        return "\xC3\xA4";
+    if (strcmp(name, "LINES") == 0)
+        return "1\n2";
     return strcmp(name, "EMPTY") == 0 ? "" : NULL;
 }
 
@@ -206,6 +210,11 @@ variables_are_substituted(void **state)
     assert_expands("${NONE:-${V}} ${NONE:-${EMPTY:-x}y}", "value xy");
     assert_expands("$$ $1 $tag$ body $tag$ a$ $", "$$ $1 $tag$ body $tag$ a$ $");
     assert_expands("\\$V ${V?must}", "$V value");
+    assert_expands("\\\\$V \\n \\", "\\\\value \\n \\");
+    assert_expands("${V:1:-1} ${V:0:-9} ${V:4:-4} ${NONE:1:-1} ${V: 1 : 2 }",
+                   "alu    al");
+    assert_expands("${A}$V $(V) ${NONE:--:{}}", "value $(V) -:{}");
+    assert_expands("${LINES}", "1\n2");
 }
 
 static void
@@ -246,6 +255,40 @@ bad_substitutions_are_errors(void **state)
 }
 
 static void
+comments_are_not_substituted(void **state)
+{
+    struct goose g;
+    struct error err;
+
+    (void)state;
+    assert_true(read_as(GOOSE_BOTH,
+                        "-- +goose ENVSUB ON\n-- ${x $V\n-- +goose Up\n\t-- ${NONE?x}\n"
+                        "SELECT $V; -- $V\n",
+                        false, &g, &err));
+    assert_string_equal(g.text,
+                        "\n-- ${x $V\n\n\t-- ${NONE?x}\nSELECT value; -- value\n");
+}
+
+static void
+what_is_no_text_is_refused_where_it_stands(void **state)
+{
+    struct goose g;
+    struct error err;
+
+    (void)state;
+    assert_false(read_as(GOOSE_BOTH, "-- +goose Up\nSELECT 1;\n-- +goose Down\n'\xFF'\n",
+                         false, &g, &err));
+    assert_non_null(strstr(err.message, "invalid UTF-8 at byte offset 39"));
+    assert_int_equal(err.place.line, 4);
+    assert_refused(GOOSE_BOTH,
+                   "-- +goose Up\n-- +goose ENVSUB ON\n\nSELECT '${UMLAUT:0:1}';\n", 4,
+                   "the value of a variable is not UTF-8");
+    assert_true(read_as(GOOSE_BOTH,
+                        "-- +goose Up\n-- +goose ENVSUB ON\nSELECT '$UMLAUT';\n", false,
+                        &g, &err));
+}
+
+static void
 a_block_becomes_one_unit(void **state)
 {
     struct goose g;
@@ -282,6 +325,8 @@ main(void)
         cmocka_unit_test(dollar_quotes_need_no_block),
         cmocka_unit_test(variables_are_substituted),
         cmocka_unit_test(bad_substitutions_are_errors),
+        cmocka_unit_test(comments_are_not_substituted),
+        cmocka_unit_test(what_is_no_text_is_refused_where_it_stands),
         cmocka_unit_test(a_block_becomes_one_unit),
     };
 

@@ -70,6 +70,17 @@ describe("goose's files", function()
         assert.equal("$NAME,eu", s:sql("SELECT string_agg(t, ',' ORDER BY t) FROM b"))
     end)
 
+    it("have ENVSUB in the Down too, checked by the up", function()
+        s:file("1_a.sql", "-- +goose Up\nCREATE TABLE a ();\n-- +goose Down\n-- +goose ENVSUB ON\n-- ${no\n"
+            .. "SELECT '$V';\nDROP TABLE ${T?which};\n")
+        assert.matches("1_a.sql:7", s:expect(4, "up").err, 1, true)
+        local r = s:expect(4, "up", { env = { T = "a", V = "\xFF" } })
+        assert.matches("the value of a variable is not UTF%-8.-1_a.sql:6", r.err)
+        s:expect(0, "up", { env = { T = "a" } })
+        s:expect(0, "down", { env = { T = "a" } })
+        assert.is_false(s:has("a"))
+    end)
+
     it("may have no Down: then they are irreversible", function()
         s:file("1_a.sql", "-- +goose Up\nCREATE TABLE a ();\n")
         s:expect(0, "up")

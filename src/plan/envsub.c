@@ -62,6 +62,7 @@ bad(struct expansion *x, const char *text, const char *end)
                               "${V?message}.");
 }
 
+/* With blanks around it. */
 static bool
 read_number(const char **at, const char *end, long *number)
 {
@@ -72,25 +73,36 @@ read_number(const char **at, const char *end, long *number)
     memcpy(digits, *at, len < sizeof(digits) - 1 ? len : sizeof(digits) - 1);
     *number = strtol(digits, &stop, 10);
     *at += stop - digits;
+    while (*at < end && **at == ' ')
+        (*at)++;
     return stop != digits;
 }
 
-/* `off` or `off:len` of value. */
+/* An offset into size bytes; a negative one counts from their end. */
+static long
+position(long offset, long size)
+{
+    if (offset < 0)
+        return offset > -size ? offset + size : 0;
+    return offset < size ? offset : size;
+}
+
+/* `off` or `off:len` of value; a negative len is where it ends, counted from the end. */
 static bool
 add_part(struct expansion *x, const char *value, const char *text, const char *end)
 {
-    long size = value != NULL ? (long)strlen(value) : 0, offset, length = size;
+    long size = value != NULL ? (long)strlen(value) : 0, offset, length = size, stop;
     const char *at = text;
 
     if (!read_number(&at, end, &offset) ||
-        (at < end && (*at++ != ':' || !read_number(&at, end, &length) || length < 0)) ||
-        at != end)
+        (at < end && (*at++ != ':' || !read_number(&at, end, &length))) || at != end)
         return bad(x, text, end);
-    if (offset < 0)
-        offset = offset + size > 0 ? offset + size : 0;
-    if (offset < size)
-        strbuf_add(x->out, value + offset,
-                   (size_t)(length < size - offset ? length : size - offset));
+    offset = position(offset, size);
+    stop = length < size - offset ? offset + length : size;
+    if (length < 0)
+        stop = position(length, size);
+    if (stop > offset)
+        strbuf_add(x->out, value + offset, (size_t)(stop - offset));
     return true;
 }
 
@@ -170,6 +182,9 @@ expand(struct expansion *x, const char *text, const char *end)
     while (at < end) {
         if (at + 1 < end && at[0] == '\\' && at[1] == '$') {
             strbuf_putc(x->out, '$');
+            at += 2;
+        } else if (at + 1 < end && at[0] == '\\' && at[1] == '\\') {
+            strbuf_add(x->out, at, 2);
             at += 2;
         } else if (at + 1 < end && at[0] == '$' && at[1] == '{') {
             if (!add_braced(x, &at, end))

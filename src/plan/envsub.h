@@ -3,10 +3,12 @@
  *
  *     $V ${V}            its value; nothing where it is not set
  *     ${V-d} ${V:-d}     d where it is not set (`:-`: or empty)
- *     ${V:off} ${V:off:len}   a part of it, in bytes; ${V: -3}: the last three
+ *     ${V:off} ${V:off:len}   a part of it, in bytes; ${V: -3}: the last three,
+ *                        ${V:0:-3}: all but these
  *     ${V?msg} ${V:?msg} an error with msg where it is not set (`:?`: or empty)
  *
- * `$$`, `$1` and dollar quotes ($tag$) stay as they are; `\$` is a plain `$`.
+ * `$$`, `$1` and dollar quotes ($tag$) stay as they are, so of two names side by side the
+ * first wants braces: ${A}$B. `\$` is a plain `$`, `\\` stays two backslashes.
  */
 #ifndef LUAMIG_PLAN_ENVSUB_H
 #define LUAMIG_PLAN_ENVSUB_H

@@ -237,18 +237,42 @@ take_annotation(struct reading *r, enum annotation annotation)
     return true;
 }
 
+static bool
+is_comment(const struct line *line)
+{
+    size_t i = 0;
+
+    while (i < line->len && is_blank(line->text[i]))
+        i++;
+    return line->len - i >= 2 && line->text[i] == '-' && line->text[i + 1] == '-';
+}
+
+/* A value, or a part of one, need not be text. */
+static bool
+check_values(struct reading *r, size_t start)
+{
+    struct error ignored = { 0 };
+
+    if (sqlfile_check_bytes(strbuf_text(&r->text) + start, r->text.len - start, &ignored))
+        return true;
+    return fail(r, r->line, "the value of a variable is not UTF-8",
+                "Set it to UTF-8 text; ${V:offset:length} counts bytes.");
+}
+
 /* Comments before Up go to both sections: directives may stand there. */
 static bool
 take_text(struct reading *r, const struct line *line)
 {
+    size_t start = r->text.len;
+
     if (r->section != BEFORE && !wants(r))
         return true;
-    if (!r->envsub) {
+    if (!r->envsub || is_comment(line)) {
         strbuf_add(&r->text, line->text, line->len);
         return true;
     }
     if (envsub_expand(&r->in->env, line->text, line->len, &r->text, r->err))
-        return true;
+        return check_values(r, start);
     return error_at(r->err, "", r->line, 0);
 }
 
@@ -444,6 +468,8 @@ goose_read(const struct goose_input *in, struct arena *arena, struct goose *out,
     *out = (struct goose){ .text = in->text, .size = in->size };
     if (in->file != GOOSE_BOTH && !mentions(in->text, in->size))
         return true;
+    if (!sqlfile_check_bytes(in->text, in->size, err))
+        return false;
     out->annotated = true;
     out->blocks = arena_alloc(arena, (in->size / 24 + 1) * sizeof(*out->blocks));
     ok = take_lines(&r);

@@ -46,7 +46,11 @@ bool goose_is(const char *text, size_t size);
 /* Whether it has `-- +goose Down`, or `-- +goose Up`. */
 bool goose_has_section(const char *text, size_t size, bool down);
 
-/* ERROR_PLAN with line, and what to write, for what goose would refuse or guess at. */
+/*
+ * ERROR_PLAN with line, and what to write, for what goose would refuse or guess at, and
+ * for bytes that are no text. ENVSUB leaves lines alone that are comments. Line feeds in a
+ * variable's value move the lines behind it.
+ */
 bool goose_read(const struct goose_input *in, struct arena *arena, struct goose *out,
                 struct error *err);
 
