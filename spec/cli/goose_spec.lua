@@ -96,6 +96,16 @@ describe("goose's files", function()
         assert.equal("b", s:sql("SELECT name FROM luamig.applied_migrations"))
     end)
 
+    it("that cannot be read are an error, not left out", function()
+        s:file("2_b.up.sql", "CREATE TABLE b ()")
+        os.execute("ln -s /nonexistent '" .. s.dir .. "/migrations/1_a.sql'")
+        assert.matches("1_a.sql", s:expect(4, "up").err, 1, true)
+        assert.is_false(s:has("b"))
+        s:remove("1_a.sql")
+        os.execute("mkdir '" .. s.dir .. "/migrations/1_a.sql'")
+        s:expect(0, "up")
+    end)
+
     it("may be annotated .up.sql and .down.sql, too", function()
         s:files { ["1_a.up.sql"] = "-- +goose Up\n-- +goose NO TRANSACTION\nCREATE TABLE a (); VACUUM a;",
             ["1_a.down.sql"] = "-- +goose Down\nDROP TABLE a;" }

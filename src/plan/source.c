@@ -230,16 +230,17 @@ source_build(const struct layers *layers, struct arena *arena, struct source *ou
     free(b.list);
 }
 
-/* What cannot be read is told when it is to run. */
+/* What cannot be read may be one: it is an error when it is read again, not left out. */
 static bool
 look_for_goose(const char *path, bool *has_down)
 {
     struct arena arena = { 0 };
     struct error ignored = { 0 };
     struct fs_text text;
-    bool is = fs_read(path, &arena, &text, &ignored) && goose_is(text.bytes, text.size);
+    bool readable = fs_read(path, &arena, &text, &ignored);
+    bool is = readable ? goose_is(text.bytes, text.size) : !fs_is_folder(path);
 
-    *has_down = is && goose_has_section(text.bytes, text.size, true);
+    *has_down = readable && is && goose_has_section(text.bytes, text.size, true);
     arena_release(&arena);
     return is;
 }

@@ -2,7 +2,8 @@
  * source.h - the migrations that a folder holds
  *
  * A source is a list of names and a read function: a folder or its layers now, an archive
- * later. Nothing here opens a connection, and no contents are read.
+ * later. Nothing here opens a connection. Contents are looked into only for goose's marks,
+ * where a name says neither .up nor .down.
  */
 #ifndef LUAMIG_PLAN_SOURCE_H
 #define LUAMIG_PLAN_SOURCE_H
