@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plan/goose.h"
+#include "plan/goose_kept.h"
 #include "tests/fuzz.h"
 
 static const char *
@@ -34,6 +34,21 @@ check(const struct goose_input *in, const struct goose *out)
     }
 }
 
+/* What is kept of a section can be read again, with as many blocks. */
+static void
+check_kept(const struct goose *out, struct arena *arena)
+{
+    struct goose_input in = { .text = goose_kept(out, arena),
+                              .file = GOOSE_DOWN,
+                              .env = { .lookup = lookup } };
+    struct goose again;
+    struct error err = { 0 };
+
+    in.size = strlen(in.text);
+    if (!goose_read(&in, arena, &again, &err) || again.block_count != out->block_count)
+        abort();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -56,6 +71,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             continue;
         }
         check(&in, &out);
+        if (out.annotated)
+            check_kept(&out, &arena);
         if (sqlfile_read(out.text, out.size, out.no_transaction, &arena, &file, &err))
             sqlfile_group(&file, out.blocks, out.block_count);
     }

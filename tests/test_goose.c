@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "plan/goose.h"
+#include "plan/goose_kept.h"
 
 static struct arena arena;
 
@@ -94,6 +94,9 @@ assert_refused(enum goose_file file, const char *text, size_t line, const char *
 static void
 what_goose_refuses_is_refused_with_its_line(void **state)
 {
+    struct goose g;
+    struct error err;
+
     (void)state;
     assert_refused(GOOSE_BOTH, "-- +goose Up\n-- +goose Up\n", 2, "twice");
     assert_refused(GOOSE_BOTH, "-- +goose Up\n-- +goose Down\n-- +goose Down\n", 3,
@@ -127,6 +130,8 @@ what_goose_refuses_is_refused_with_its_line(void **state)
     assert_refused(GOOSE_UP, "-- +goose Up\nSELECT 1;\n-- +goose Down\n", 3,
                    "Down section in an up file");
     assert_refused(GOOSE_DOWN, "-- +goose Up\n", 1, "Up section in a down file");
+    assert_false(read_as(GOOSE_BOTH, "-- +goose Up\nSELECT 1;\n", true, &g, &err));
+    assert_non_null(strstr(err.message, "there is no '-- +goose Down'"));
 }
 
 static bool
@@ -288,6 +293,44 @@ what_is_no_text_is_refused_where_it_stands(void **state)
                         &g, &err));
 }
 
+/* The Down of a file, as it is kept. */
+static const char *
+kept(const char *text)
+{
+    struct goose g;
+    struct error err;
+
+    assert_true(read_as(GOOSE_BOTH, text, true, &g, &err));
+    return goose_kept(&g, &arena);
+}
+
+static void
+a_kept_down_means_the_same_by_itself(void **state)
+{
+    static const char *const blocks = "-- +goose NO TRANSACTION\n-- +goose Up\n"
+                                      "-- +goose Down\n"
+                                      "-- +goose StatementBegin\nSELECT 1; SELECT 2\n"
+                                      "-- +goose StatementEnd\nVACUUM;\n";
+    static const char *const alone = "-- luamig: no-transaction\n"
+                                     "-- +goose StatementBegin\nSELECT 1; SELECT 2\n"
+                                     "-- +goose StatementEnd\nVACUUM;\n";
+    struct goose g, again;
+    struct error err;
+
+    (void)state;
+    assert_string_equal(kept("-- +goose Up\n-- +goose Down\nSELECT 1;\n"), "SELECT 1;\n");
+    assert_string_equal(kept("-- luamig: no-transaction\n-- +goose NO TRANSACTION\n"
+                             "-- +goose Up\n-- +goose Down\nSELECT 1;"),
+                        "-- luamig: no-transaction\n\n\n\nSELECT 1;");
+    assert_string_equal(kept("-- +goose Up\n-- +goose Down\n"), "");
+    assert_string_equal(kept(blocks), alone);
+    assert_true(read_as(GOOSE_BOTH, blocks, true, &g, &err));
+    assert_true(read_as(GOOSE_DOWN, alone, true, &again, &err));
+    assert_int_equal(again.block_count, 1);
+    assert_int_equal(again.blocks[0].length, g.blocks[0].length);
+    assert_string_equal(strstr(again.text, "SELECT"), strstr(g.text, "SELECT"));
+}
+
 static void
 a_block_becomes_one_unit(void **state)
 {
@@ -327,6 +370,7 @@ main(void)
         cmocka_unit_test(bad_substitutions_are_errors),
         cmocka_unit_test(comments_are_not_substituted),
         cmocka_unit_test(what_is_no_text_is_refused_where_it_stands),
+        cmocka_unit_test(a_kept_down_means_the_same_by_itself),
         cmocka_unit_test(a_block_becomes_one_unit),
     };
 

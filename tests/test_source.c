@@ -124,6 +124,36 @@ test_layers_are_one_sequence(void **state)
     assert_int_equal(source.migrations[3].version, 10);
 }
 
+static bool
+is_goose(const char *path, bool *has_down)
+{
+    *has_down = strstr(path, "both") != NULL;
+    return strstr(path, "plain") == NULL;
+}
+
+static void
+test_goose_files_are_up_and_down(void **state)
+{
+    static const char *const names[4] = { "1_both.sql", "2_one.sql", "3_plain.sql",
+                                          "2_z.up.sql" };
+    struct layer list[] = { layer("base", names) };
+    struct layers layers = { .is_goose = is_goose, .dir = "m", .list = list, .count = 1 };
+    struct problems problems = { 0 };
+    struct source source;
+
+    (void)state;
+    source_build(&layers, &arena, &source, &problems);
+    assert_int_equal(source.count, 2);
+    assert_true(source.migrations[0].up.goose && source.migrations[0].down.goose);
+    assert_string_equal(source.migrations[0].down.path, source.migrations[0].up.path);
+    assert_int_equal(source.migrations[1].down.kind, FILE_NONE);
+    assert_int_equal(problems.count, 2);
+    assert_int_equal(problems_count(&problems, PROBLEM_WARNING), 1);
+    assert_string_equal(
+        problems.list[1].message,
+        "version 2 has two up files: 'm/base/2_one.sql' and 'm/base/2_z.up.sql'");
+}
+
 static void
 test_a_version_in_two_layers_is_a_problem(void **state)
 {
@@ -295,6 +325,7 @@ main(void)
         cmocka_unit_test(test_order_is_numeric_and_downs_find_their_up),
         cmocka_unit_test(test_doubles_and_lonely_downs_are_problems),
         cmocka_unit_test(test_layers_are_one_sequence),
+        cmocka_unit_test(test_goose_files_are_up_and_down),
         cmocka_unit_test(test_a_version_in_two_layers_is_a_problem),
         cmocka_unit_test(test_names_of_environments),
         cmocka_unit_test(test_fifty_thousand_files),

@@ -124,6 +124,31 @@ describe("goose's files", function()
         assert.is_false(s:has("a"))
     end)
 
+    it("go down from the history as from the file: block by block", function()
+        s:files { ["1_a.sql"] = "-- luamig: no-transaction\n-- +goose NO TRANSACTION\n-- +goose Up\n"
+            .. "CREATE TABLE a (n int);\n-- +goose Down\n-- +goose StatementBegin\nINSERT INTO a VALUES (1);\n"
+            .. "SELECT 1 / count(*) FROM b;\n-- +goose StatementEnd\nDROP TABLE a;\n",
+            ["2_b.up.sql"] = "" }
+        s:sql("CREATE TABLE b ()")
+        s:expect(0, "up", "--only", "1")
+        s:remove("1_a.sql")
+        assert.matches("the history's down of 1_a:%d+.-SELECT 1 / count", s:expect(7, "down", "--all", "--yes").err)
+        assert.equal("0", s:sql("SELECT count(*) FROM a"))
+        s:sql("ALTER TABLE b ADD n int; INSERT INTO b VALUES (1)")
+        s:expect(0, "down", "--all", "--yes")
+        assert.is_false(s:has("a"))
+    end)
+
+    it("are read by name or by marks with exec", function()
+        s:files { ["./up.up.sql"] = "-- +goose Up\nCREATE TABLE a ()",
+            ["./down.down.sql"] = "-- +goose Down\nDROP TABLE a",
+            ["./none.sql"] = "-- +goose Up\nSELECT 1;\n", ["./plain.sql"] = "-- +goose NO TRANSACTION\nVACUUM" }
+        s:expect(0, "exec", "up.up.sql")
+        s:expect(0, "exec", "down.down.sql", "plain.sql")
+        assert.is_false(s:has("a"))
+        assert.matches("there is no '%-%- %+goose Down'.-none.sql:1", s:expect(4, "exec", "none.sql", "--down").err)
+    end)
+
     for name, case in pairs {
         ["Up twice"] = { "-- +goose Up\n-- +goose Up\n", 2 },
         ["Down first"] = { "-- +goose Down\n-- +goose Up\n", 1 },

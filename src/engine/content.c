@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plan/goose.h"
+#include "plan/goose_kept.h"
 #include "plan/sqlplace.h"
 #include "plan/sqlscan.h"
 #include "script/compile.h"
@@ -44,22 +44,24 @@ lookup(void *ctx, const char *name)
     return getenv(name);
 }
 
-/* What of the file is meant: all of it, or of goose's files a section. */
-static bool
-take_section(const struct migration_file *file, bool down, struct arena *arena,
-             struct fs_text *text, struct goose *goose, struct error *err)
+/* How goose's annotations in a migration's file are to be read. */
+static struct goose_input
+marks_of(const struct migration_file *file, bool down)
 {
-    struct goose_input in = { .text = text->bytes,
-                              .size = text->size,
-                              .file = file->goose ? GOOSE_BOTH
-                                      : down      ? GOOSE_DOWN
-                                                  : GOOSE_UP,
-                              .down = down,
-                              .env = { .lookup = lookup } };
+    return (struct goose_input){ .file = file->goose ? GOOSE_BOTH
+                                         : down      ? GOOSE_DOWN
+                                                     : GOOSE_UP,
+                                 .down = down };
+}
 
-    *goose = (struct goose){ 0 };
-    if (file->kind != FILE_SQL)
-        return true;
+/* What of an SQL file is meant: all of it, or of goose's files a section. */
+static bool
+take_section(struct goose_input in, struct arena *arena, struct fs_text *text,
+             struct goose *goose, struct error *err)
+{
+    in.text = text->bytes;
+    in.size = text->size;
+    in.env = (struct envsub){ .lookup = lookup };
     if (!goose_read(&in, arena, goose, err))
         return false;
     if (goose->annotated)
@@ -74,7 +76,7 @@ read_undo(const struct migration *migration, struct arena *arena, struct content
           struct error *err)
 {
     const struct migration_file *down = &migration->down;
-    struct goose goose;
+    struct goose goose = { 0 };
     struct fs_text whole;
 
     if (down->kind == FILE_NONE)
@@ -83,13 +85,12 @@ read_undo(const struct migration *migration, struct arena *arena, struct content
         return in_file(err, down->path, NULL);
     whole = out->undo;
     if (!sqlfile_check_bytes(whole.bytes, whole.size, err) ||
-        !take_section(down, true, arena, &out->undo, &goose, err))
+        (down->kind == FILE_SQL &&
+         !take_section(marks_of(down, true), arena, &out->undo, &goose, err)))
         return in_file(err, down->path, &whole);
     if (goose.annotated)
-        out->undo.bytes =
-            arena_printf(arena, "%s%s",
-                         goose.no_transaction ? "-- luamig: no-transaction\n" : "",
-                         out->undo.bytes + strspn(out->undo.bytes, "\r\n"));
+        out->undo.bytes = arena_strdup(arena, goose_kept(&goose, arena));
+    out->undo.size = strlen(out->undo.bytes);
     return true;
 }
 
@@ -122,13 +123,36 @@ parse(struct arena *arena, const struct goose *goose, struct content *out,
            in_file(err, out->path, script);
 }
 
-/* The checksum is the whole file's. What belongs to no version is goose's if it looks so. */
 static bool
-read_script(const struct migration_file *named, bool down, struct arena *arena,
+ends_in(const char *path, const char *ending)
+{
+    size_t len = strlen(path), n = strlen(ending);
+
+    return len > n && strcmp(path + len - n, ending) == 0;
+}
+
+/* The same for a file of no version: by its name, or by what is in it. */
+static struct goose_input
+marks_found(const char *path, const struct fs_text *text, bool down)
+{
+    struct goose_input in = { .file = GOOSE_UP, .down = down };
+
+    if (ends_in(path, ".down.sql"))
+        in.file = GOOSE_DOWN;
+    else if (!ends_in(path, ".up.sql") &&
+             (goose_has_section(text->bytes, text->size, false) ||
+              goose_has_section(text->bytes, text->size, true)))
+        in.file = GOOSE_BOTH;
+    return in;
+}
+
+/* The checksum is the whole file's. */
+static bool
+read_script(const struct migration_file *file, bool down, struct arena *arena,
             struct content *out, struct error *err)
 {
-    struct migration_file copy = *named, *file = &copy;
-    struct goose goose;
+    struct goose_input marks = marks_of(file, down);
+    struct goose goose = { 0 };
     struct fs_text whole;
 
     out->path = file->path;
@@ -137,9 +161,9 @@ read_script(const struct migration_file *named, bool down, struct arena *arena,
         return in_file(err, file->path, NULL);
     whole = out->script;
     digest_sha256(whole.bytes, whole.size, out->checksum);
-    if (out->unrecorded && goose_has_section(whole.bytes, whole.size, false))
-        file->goose = true;
-    if (!take_section(file, down, arena, &out->script, &goose, err))
+    if (out->unrecorded)
+        marks = marks_found(file->path, &whole, down);
+    if (file->kind == FILE_SQL && !take_section(marks, arena, &out->script, &goose, err))
         return in_file(err, file->path, &whole);
     return parse(arena, &goose, out, err);
 }
@@ -161,14 +185,6 @@ content_read_down(const struct migration *migration, struct arena *arena,
     return read_script(&migration->down, true, arena, out, err);
 }
 
-static bool
-ends_in(const char *path, const char *ending)
-{
-    size_t len = strlen(path), n = strlen(ending);
-
-    return len > n && strcmp(path + len - n, ending) == 0;
-}
-
 bool
 content_read_file(const char *path, bool down, struct arena *arena, struct content *out,
                   struct error *err)
@@ -185,12 +201,15 @@ content_read_file(const char *path, bool down, struct arena *arena, struct conte
     return read_script(&migration->up, down, arena, out, err);
 }
 
+/* What goose_kept() made of a goose file's Down is read back. */
 bool
 content_take_down(const struct migration *migration, enum file_kind kind,
                   const char *text, struct arena *arena, struct content *out,
                   struct error *err)
 {
-    static const struct goose none;
+    struct goose_input marks = { .file = GOOSE_DOWN };
+    struct goose goose = { 0 };
+    struct fs_text whole;
 
     *out = (struct content){ .migration = migration, .down = true, .kind = kind };
     out->path =
@@ -198,7 +217,10 @@ content_take_down(const struct migration *migration, enum file_kind kind,
     out->script.size = strlen(text);
     out->script.bytes = arena_strndup(arena, text, out->script.size);
     digest_sha256(text, out->script.size, out->checksum);
-    return parse(arena, &none, out, err);
+    whole = out->script;
+    if (kind == FILE_SQL && !take_section(marks, arena, &out->script, &goose, err))
+        return in_file(err, out->path, &whole);
+    return parse(arena, &goose, out, err);
 }
 
 bool

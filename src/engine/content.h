@@ -41,8 +41,8 @@ bool content_read_down(const struct migration *migration, struct arena *arena,
 
 /*
  * A script that belongs to no version; of a file with goose's sections the Down one, if
- * down. The migration is made for messages: its name is the
- * path, its version_text "". ERROR_USAGE unless it ends in .sql or .lua.
+ * down. The migration is made for messages: its name is the path, its version_text "".
+ * ERROR_USAGE unless it ends in .sql or .lua.
  */
 bool content_read_file(const char *path, bool down, struct arena *arena,
                        struct content *out, struct error *err);

@@ -405,6 +405,8 @@ check_head(struct reading *r)
         return true;
     if (!r->has_up)
         return fail(r, 1, "there is no '-- +goose Up'", "Begin with -- +goose Up.");
+    if (r->in->down && !r->out->has_down)
+        return fail(r, 1, "there is no '-- +goose Down'", "Add one with what undoes it.");
     if (!sqlscan_split(r->out->text, r->head, r->arena, &split, r->err))
         return false;
     if (split.count == 0)
