@@ -118,6 +118,7 @@ what_goose_refuses_is_refused_with_its_line(void **state)
     assert_refused(GOOSE_BOTH, "-- +goose Up\n-- +goose Dwon\n", 2,
                    "unknown annotation '-- +goose Dwon'");
     assert_refused(GOOSE_BOTH, "-- +goose Up\n  -- +goose Down\n", 2, "white space");
+    assert_refused(GOOSE_BOTH, "-- +goose Up\n\r-- +goose Down\n", 2, "white space");
     assert_refused(GOOSE_BOTH, "\nSELECT 1;\n-- +goose Up\n", 2, "a statement before");
     assert_refused(GOOSE_BOTH, "-- +goose Up\nSELECT 1\n", 2, "missing semicolon");
     assert_refused(GOOSE_BOTH, "-- +goose Up\nSELECT 1\n-- +goose Down\nSELECT 2;", 2,

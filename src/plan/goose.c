@@ -61,7 +61,7 @@ fail(struct reading *r, size_t line, const char *message, const char *hint)
 static bool
 is_blank(char c)
 {
-    return c == ' ' || c == '\t';
+    return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 static enum annotation
