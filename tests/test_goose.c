@@ -357,6 +357,29 @@ a_block_becomes_one_unit(void **state)
     assert_int_equal(file.units[2].kind, UNIT_SINGLE);
 }
 
+static void
+settings_belong_to_their_block(void **state)
+{
+    struct goose g;
+    struct sql_file file;
+    struct error err;
+
+    (void)state;
+    assert_true(read_as(GOOSE_UP,
+                        "-- +goose NO TRANSACTION\nSET LOCAL work_mem = 1000;\n"
+                        "-- +goose StatementBegin\nSET LOCAL work_mem = 2000;\n"
+                        "SET search_path = x; SELECT 1;\n-- +goose StatementEnd\n",
+                        false, &g, &err));
+    assert_true(sqlfile_read(g.text, g.size, g.no_transaction, &arena, &file, &err));
+    assert_int_equal(file.notice_count, 2);
+    sqlfile_group(&file, g.blocks, g.block_count);
+    assert_int_equal(file.unit_count, 2);
+    assert_int_equal(file.units[1].kind, UNIT_GROUP);
+    assert_int_equal(file.units[1].count, 3);
+    assert_int_equal(file.notice_count, 1);
+    assert_non_null(strstr(file.notices[0], "line 2: "));
+}
+
 int
 main(void)
 {
@@ -373,6 +396,7 @@ main(void)
         cmocka_unit_test(what_is_no_text_is_refused_where_it_stands),
         cmocka_unit_test(a_kept_down_means_the_same_by_itself),
         cmocka_unit_test(a_block_becomes_one_unit),
+        cmocka_unit_test(settings_belong_to_their_block),
     };
 
     return cmocka_run_group_tests(tests, NULL, teardown);

@@ -49,6 +49,17 @@ describe("goose's files", function()
         assert.is_false(s:has("a"))
     end)
 
+    it("with NO TRANSACTION keep what a done block SET, on a resume too", function()
+        s:file("1_a.sql", "-- +goose NO TRANSACTION\n-- +goose Up\nCREATE SCHEMA x; CREATE TABLE x.a (n int);\n"
+            .. "-- +goose StatementBegin\nSET LOCAL lock_timeout = '2s';\nSET search_path = x;\n"
+            .. "INSERT INTO a VALUES (1);\n-- +goose StatementEnd\nINSERT INTO a SELECT 1 / 0;\n")
+        local r = s:expect(7, "up")
+        assert.is_nil(r.err:find("no effect", 1, true))
+        s:file("1_a.sql", (s:read("migrations/1_a.sql"):gsub("1 / 0", "2")))
+        s:expect(0, "up")
+        assert.equal("1,2", s:sql("SELECT string_agg(n::text, ',' ORDER BY n) FROM x.a"))
+    end)
+
     it("never have their Down run by an up, however it is written", function()
         for i, mark in ipairs { "-- +gooseDown", "---- +goose Down", "--+goose down", "-- -- +goose Down" } do
             s:file(i .. "_a.sql", ("-- +goose Up\nCREATE TABLE a%d ();\n%s\nDROP TABLE a%d;\n"):format(i, mark, i))

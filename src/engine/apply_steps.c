@@ -287,7 +287,9 @@ has_session(const struct stepper *s, const struct sql_unit *unit)
 static bool
 resend_session(struct stepper *s, const struct sql_unit *unit)
 {
-    for (size_t i = 0; unit->kind == UNIT_BLOCK && i < unit->count; i++) {
+    bool many = unit->kind == UNIT_BLOCK || unit->kind == UNIT_GROUP;
+
+    for (size_t i = 0; many && i < unit->count; i++) {
         size_t n = unit->first + i + 1;
 
         if (s->content->sql.classes[n - 1].kind == SQL_SESSION && !send_statement(s, n))

@@ -209,6 +209,7 @@ add_notice(struct reading *r, size_t i, const char *text)
 {
     struct sql_file *f = r->file;
 
+    f->notice_of[f->notice_count] = i;
     f->notices[f->notice_count++] =
         arena_printf(r->arena, "line %zu: %s", f->statements[i].line, text);
 }
@@ -261,6 +262,7 @@ build_units(struct reading *r)
 
     f->units = arena_alloc(r->arena, (f->count + 1) * sizeof(*f->units));
     f->notices = arena_alloc(r->arena, (f->count + 1) * sizeof(*f->notices));
+    f->notice_of = arena_alloc(r->arena, (f->count + 1) * sizeof(*f->notice_of));
     for (size_t i = 0; i < f->count; i += f->units[f->unit_count - 1].count) {
         f->units[f->unit_count] = next_unit(r, i);
         if (f->units[f->unit_count++].kind == UNIT_BLOCK && f->classes[i].read_only)
@@ -314,8 +316,8 @@ fits(const struct sql_file *file, size_t i, const struct sql_range *range)
     size_t offset = file->statements[unit->first].offset;
     enum sql_kind kind = file->classes[unit->first].kind;
 
-    return unit->kind == UNIT_SINGLE && kind != SQL_OUTSIDE && kind != SQL_SESSION &&
-           offset >= range->offset && offset - range->offset < range->length;
+    return unit->kind == UNIT_SINGLE && kind != SQL_OUTSIDE && offset >= range->offset &&
+           offset - range->offset < range->length;
 }
 
 static bool
@@ -339,6 +341,31 @@ run_length(const struct sql_file *file, size_t i, const struct sql_range *range)
     return n;
 }
 
+/* SET LOCAL and its like do have an effect in a group. */
+static void
+drop_notices(struct sql_file *file, const struct sql_unit *group)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < file->notice_count; i++) {
+        size_t statement = file->notice_of[i];
+
+        if (statement >= group->first && statement < group->first + group->count)
+            continue;
+        file->notices[kept] = file->notices[i];
+        file->notice_of[kept++] = statement;
+    }
+    file->notice_count = kept;
+}
+
+static void
+make_group(struct sql_file *file, struct sql_unit *unit, size_t count)
+{
+    unit->kind = UNIT_GROUP;
+    unit->count = count;
+    drop_notices(file, unit);
+}
+
 void
 sqlfile_group(struct sql_file *file, const struct sql_range *ranges, size_t count)
 {
@@ -352,9 +379,7 @@ sqlfile_group(struct sql_file *file, const struct sql_range *ranges, size_t coun
         n = range < count ? run_length(file, i, &ranges[range]) : 0;
         file->units[kept] = file->units[i];
         if (n > 1)
-            file->units[kept] = (struct sql_unit){ .kind = UNIT_GROUP,
-                                                   .first = file->units[i].first,
-                                                   .count = n };
+            make_group(file, &file->units[kept], n);
         n = n > 1 ? n : 1;
         kept++;
     }

@@ -44,6 +44,7 @@ struct sql_file {
     struct sql_unit *units; /* statements mode */
     size_t unit_count;
     const char **notices; /* what is dropped or has no effect, with lines */
+    size_t *notice_of;    /* the statement of each, 0-based */
     size_t notice_count;
 };
 
