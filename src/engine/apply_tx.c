@@ -371,6 +371,18 @@ attempt(struct migrator *m, const struct content *content, bool *last, struct er
     return result;
 }
 
+/* The rival may have been this run, before its connection was lost. */
+static enum apply_result
+name_rival(struct migrator *m, const struct content *content, enum apply_result result)
+{
+    struct error ignored = { 0 };
+    bool ours = false;
+
+    if (m->activity.losses > 0 && doubt_was_ours(m, content, &ours, &ignored) && ours)
+        return APPLY_DONE;
+    return result;
+}
+
 enum apply_result
 apply_tx(struct migrator *m, const struct content *content, struct error *err)
 {
@@ -386,6 +398,5 @@ apply_tx(struct migrator *m, const struct content *content, struct error *err)
         }
         result = attempt(m, content, &last, err, &again);
     } while (again);
-    /* The rival was this run, before its connection was lost. */
-    return result == APPLY_BY_ANOTHER && m->activity.losses > 0 ? APPLY_DONE : result;
+    return result == APPLY_BY_ANOTHER ? name_rival(m, content, result) : result;
 }

@@ -1,14 +1,11 @@
 #include "engine/doubt.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "engine/aftermath.h"
 #include "pg/control.h"
 #include "pg/exec.h"
-#include "pg/history.h"
 #include "pg/lock.h"
-#include "pg/steps.h"
 #include "pg/wait.h"
 
 #define MOST_LOSSES   3     /* of one migration */
@@ -96,58 +93,29 @@ lock_again(struct migrator *m, struct error *err)
     return migrator_lock(m, err);
 }
 
-static bool
-read_row(struct migrator *m, const struct content *content, bool *done, struct error *err)
+/*
+ * The attempt's row in the history stands and falls with the migration's own, and names
+ * the run: what a rival did meanwhile is not ours.
+ */
+bool
+doubt_was_ours(struct migrator *m, const struct content *content, bool *ours,
+               struct error *err)
 {
-    const char *name = NULL;
-
-    if (!applied_name(&m->server.work, migrator_table(m, ""), content->migration->version,
-                      m->arena, &name, err))
-        return false;
-    *done = content->down ? name == NULL
-                          : name != NULL && strcmp(name, content->migration->name) == 0;
-    return true;
-}
-
-/* A half-done one that was undone has no steps any more. */
-static bool
-read_steps(struct migrator *m, const struct content *content, bool *done,
-           struct error *err)
-{
-    struct step *rows;
-    size_t count;
-
-    if (!steps_read(&m->server.work, migrator_table(m, "_steps"),
-                    content->migration->version, "up", m->arena, &rows, &count, err))
-        return false;
-    *done = count == 0;
-    return true;
-}
-
-static bool
-read_history(struct migrator *m, const struct content *content, bool *done,
-             struct error *err)
-{
+    const struct migration *migration = content->migration;
     const char *found = NULL;
     const char *sql = arena_printf(m->arena,
                                    "SELECT 'found' FROM %s WHERE run = $1 AND name = $2"
-                                   " AND action = 'repeat' AND outcome = 'done'",
-                                   migrator_table(m, "_history"));
+                                   " AND action = $3 AND outcome = 'done'%s%s",
+                                   migrator_table(m, "_history"),
+                                   migration->repeatable ? "" : " AND version = ",
+                                   migration->repeatable ? "" : migration->version_text);
 
-    if (!exec_text(&m->server.work, sql, PG_PARAMS(m->run, content->migration->name),
+    if (!exec_text(&m->server.work, sql,
+                   PG_PARAMS(m->run, migration->name, aftermath_action(content)),
                    m->arena, &found, err))
         return false;
-    *done = found != NULL;
+    *ours = found != NULL;
     return true;
-}
-
-static bool
-look(struct migrator *m, const struct content *content, bool *done, struct error *err)
-{
-    if (content->migration->repeatable)
-        return read_history(m, content, done, err);
-    return content->partial ? read_steps(m, content, done, err)
-                            : read_row(m, content, done, err);
 }
 
 static enum doubt
@@ -160,7 +128,7 @@ settle(struct migrator *m, const struct content *content, struct error *err)
     snprintf(started, sizeof(started), "%s", m->server.started);
     if (lost && (!connect_again(m, err) || !end_backend(m, pid, started, err)))
         return DOUBT_FAILED;
-    if (!lock_again(m, err) || (lost && !look(m, content, &done, err)))
+    if (!lock_again(m, err) || (lost && !doubt_was_ours(m, content, &done, err)))
         return DOUBT_FAILED;
     return done ? DOUBT_DONE : DOUBT_AGAIN;
 }

@@ -21,6 +21,10 @@ enum doubt {
 /* Whether a failure is a lost connection, or a lost run lock that can be had again. */
 bool doubt_is(const struct migrator *m, const struct error *err);
 
+/* Whether this run has done it: its row is there, or gone, and not by a rival's doing. */
+bool doubt_was_ours(struct migrator *m, const struct content *content, bool *ours,
+                    struct error *err);
+
 /*
  * Settles it, for at most a minute; a migration that loses its connection again and again
  * is given up.
