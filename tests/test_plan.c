@@ -230,6 +230,66 @@ test_requests_that_do_not_fit_are_refused(void **state)
     }
 }
 
+/* R__old ran as it is, R__new did not; the one version is the highest that can be. */
+static bool
+build_repeats(struct plan_request request)
+{
+    static const struct migration changed = {
+        .version = INT64_MAX, .version_text = "", .name = "R__new", .repeatable = true
+    };
+    static const struct migration same = {
+        .version = INT64_MAX, .version_text = "", .name = "R__old", .repeatable = true
+    };
+    static const struct applied ran = { .version = INT64_MAX, .name = "R__old" };
+    const struct repeat repeats[] = {
+        { .migration = &changed, .changed = true },
+        { .migration = &same, .applied = &ran },
+    };
+    struct source source = files("1", "a");
+    struct applied_set set = rows("", "");
+    struct plan_input in = { .source = &source,
+                             .set = &set,
+                             .request = &request,
+                             .settings = &settings,
+                             .repeats = repeats,
+                             .repeat_count = 2 };
+
+    source.migrations[0].version = INT64_MAX;
+    return plan_build(&in, &arena, &plan, &problems, &err);
+}
+
+static void
+test_changed_repeatables_are_the_last_steps(void **state)
+{
+    (void)state;
+    assert_true(build_repeats((struct plan_request){ 0 }));
+    assert_string_equal(states(), "ppa");
+    assert_int_equal(plan.step_count, 2);
+    assert_string_equal(plan.steps[1]->migration->name, "R__new");
+    assert_int_equal(plan.pending, 2);
+    assert_int_equal(plan.late, 0);
+    assert_false(plan.has_highest);
+}
+
+static void
+test_repeatables_are_not_asked_for_by_number(void **state)
+{
+    static const int64_t only[] = { INT64_MAX };
+    const struct plan_request requests[] = {
+        { .has_to = true, .to = INT64_MAX },
+        { .has_count = true, .count = 9 },
+        { .only = only, .only_count = 1 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        assert_true(build_repeats(requests[i]));
+        assert_int_equal(plan.step_count, 1);
+        assert_false(plan.steps[0]->migration->repeatable);
+        assert_int_equal(plan.pending, 2);
+    }
+}
+
 int
 main(void)
 {
@@ -243,6 +303,8 @@ main(void)
         cmocka_unit_test_setup(test_a_half_done_one_is_a_step, setup),
         cmocka_unit_test_setup(test_requests_choose_steps, setup),
         cmocka_unit_test_setup(test_requests_that_do_not_fit_are_refused, setup),
+        cmocka_unit_test_setup(test_changed_repeatables_are_the_last_steps, setup),
+        cmocka_unit_test_setup(test_repeatables_are_not_asked_for_by_number, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, setup);

@@ -55,6 +55,14 @@ test_names_that_are_none(void **state)
         { "README.md", FILENAME_IGNORED },
         { "seed.sql", FILENAME_IGNORED },
         { "0007_x.go", FILENAME_IGNORED },
+        { "R__views.sql", FILENAME_REPEATABLE },
+        { "R__views.lua", FILENAME_REPEATABLE },
+        { "R__1_x.sql", FILENAME_REPEATABLE },
+        { "R__.sql", FILENAME_MISNAMED },
+        { "R__.lua", FILENAME_MISNAMED },
+        { "R__x.up.sql", FILENAME_MISNAMED },
+        { "R__x.down.lua", FILENAME_MISNAMED },
+        { "R__x.md", FILENAME_IGNORED },
         { "", FILENAME_IGNORED },
     };
 
@@ -170,6 +178,42 @@ test_a_version_in_two_layers_is_a_problem(void **state)
     assert_string_equal(problems.list[1].message,
                         "version 2 is in two layers: 'm/base/2_b.up.sql' and "
                         "'m/test/2_b.down.sql'");
+}
+
+static void
+test_repeatables_are_in_name_order(void **state)
+{
+    static const char *const base[4] = { "R__b.sql", "1_a.up.sql", "R__a.b.lua" };
+    static const char *const test[4] = { "R__B.sql", "R__a.sql" };
+    static const char *const names[4] = { "R__B", "R__a", "R__a.b", "R__b" };
+    struct problems problems;
+    struct source source = build_layers(base, test, &problems);
+
+    (void)state;
+    assert_int_equal(problems.count, 0);
+    assert_int_equal(source.count, 1);
+    assert_int_equal(source.repeatable_count, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_string_equal(source.repeatables[i].name, names[i]);
+    assert_int_equal(source.repeatables[2].up.kind, FILE_LUA);
+    assert_string_equal(source.repeatables[1].environment, "test");
+    assert_string_equal(source_label(&source.repeatables[3], &arena), "R__b");
+}
+
+static void
+test_a_repeatable_in_two_files_is_a_problem(void **state)
+{
+    static const char *const base[4] = { "R__a.sql", "R__b.sql", "R__b.lua" };
+    static const char *const test[4] = { "R__a.sql" };
+    struct problems problems;
+
+    (void)state;
+    build_layers(base, test, &problems);
+    assert_int_equal(problems_count(&problems, PROBLEM_ERROR), 2);
+    assert_string_equal(problems.list[0].message,
+                        "R__a has two files: 'm/base/R__a.sql' and 'm/test/R__a.sql'");
+    assert_string_equal(problems.list[1].message,
+                        "R__b has two files: 'm/base/R__b.lua' and 'm/base/R__b.sql'");
 }
 
 static void
@@ -327,6 +371,8 @@ main(void)
         cmocka_unit_test(test_layers_are_one_sequence),
         cmocka_unit_test(test_goose_files_are_up_and_down),
         cmocka_unit_test(test_a_version_in_two_layers_is_a_problem),
+        cmocka_unit_test(test_repeatables_are_in_name_order),
+        cmocka_unit_test(test_a_repeatable_in_two_files_is_a_problem),
         cmocka_unit_test(test_names_of_environments),
         cmocka_unit_test(test_fifty_thousand_files),
         cmocka_unit_test(test_directives_stand_in_the_head),

@@ -45,6 +45,14 @@ describe("repeatables", function()
         assert.equal("a", log())
     end)
 
+    it("are not part of --to even where it is the highest version that there can be", function()
+        local highest = "9223372036854775807"
+        s:files { [highest .. "_m.up.sql"] = "CREATE TABLE m ()", ["R__a.sql"] = "INSERT INTO log VALUES ('a')" }
+        assert.matches("2 applied, 1 pending", s:expect(0, "up", "--to", highest).err)
+        s:expect(0, "up", "--only", highest)
+        assert.equal("", log())
+    end)
+
     it("are shown by plan, status, verify, dry-run, validate and history", function()
         s:file("R__a.sql", "INSERT INTO log VALUES ('a')")
         assert.matches("R__a.sql +transaction, 1 statement", s:expect(0, "plan").out)

@@ -238,7 +238,8 @@ is_asked_for(const struct builder *b, const struct plan_entry *entry)
 
     if (!is_pending(entry) || !is_among(request, entry->version))
         return false;
-    if (entry->migration->repeatable && request->has_count)
+    if (entry->migration->repeatable &&
+        (request->has_to || request->has_count || request->only_count > 0))
         return false;
     if (request->has_to && entry->version > request->to)
         return false;
