@@ -48,11 +48,12 @@ connect_work(struct run *run)
 static void
 tell_empty(struct run *run)
 {
+    const struct source *source = &run->survey.source;
     char text[600];
 
-    if (run->survey.source.count > 0 || run->survey.set.count > 0)
+    if (source->count > 0 || source->repeatable_count > 0 || run->survey.set.count > 0)
         return;
-    snprintf(text, sizeof(text), "no migrations in '%s'", run->survey.source.dir);
+    snprintf(text, sizeof(text), "no migrations in '%s'", source->dir);
     migrator_notify(&run->m, (struct event){ .kind = EVENT_NOTICE,
                                              .level = PROBLEM_NOTE,
                                              .text = text });
