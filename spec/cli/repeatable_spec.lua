@@ -76,6 +76,20 @@ describe("repeatables", function()
         assert.equal("a", log())
     end)
 
+    it("are validated by name as what they are", function()
+        s:files { ["R__a.lua"] = "db:exec [[SELECT 1]]", ["R__b.lua"] = "db:exec(" }
+        assert.matches("R__a.lua  script", s:expect(0, "validate", "-v", "migrations/R__a.lua").out, 1, true)
+        assert.matches("R__b.lua:1", s:expect(4, "validate", "migrations/R__b.lua").err, 1, true)
+    end)
+
+    it("alone are migrations, too", function()
+        s:remove("1_t.up.sql"):file("R__a.sql", "CREATE TABLE a ()")
+        s:expect(0, "up")
+        local r = s:expect(0, "up")
+        assert.matches("up to date", r.err)
+        assert.is_nil(r.err:find("no migrations", 1, true))
+    end)
+
     it("that fail are rolled back, and what is versioned stays", function()
         s:files { ["R__a.sql"] = "INSERT INTO log VALUES ('a')",
             ["R__b.sql"] = "INSERT INTO log VALUES ('b'); SELECT 1/0" }

@@ -124,7 +124,7 @@ validate_named(struct validation *v, const char *path)
     struct error err = { 0 };
 
     filename_parse(slash != NULL ? slash + 1 : path, v->inv->arena, &name);
-    if (name.class == FILENAME_MIGRATION) {
+    if (name.class == FILENAME_MIGRATION || name.class == FILENAME_REPEATABLE) {
         file.kind = name.kind;
     } else if (name.class == FILENAME_MISNAMED) {
         error_set(&err, ERROR_PLAN, "'%s' is no migration: %s", path, name.reason);
