@@ -160,10 +160,16 @@ describe("repeatables", function()
             ["migrations/test/R__a.sql"] = "INSERT INTO log VALUES ('a')" }
         s:expect(0, "up")
         assert.equal("b", log())
-        s:expect(0, "up", "--env", "test")
+        assert.matches("environments changed: were none, are test", s:expect(0, "up", "--env", "test").err)
         assert.equal("b,a", log())
+        s:file("migrations/test/R__a.sql", "INSERT INTO log VALUES ('a2')")
+        local r = s:expect(0, "up", "--env", "test")
+        assert.is_nil(r.err:find("environments changed", 1, true))
+        assert.equal("b,a,a2", log())
         s:file("migrations/test/R__b.sql", "")
-        s:expect(4, "up", "--env", "test")
+        assert.matches("R__b has two files: 'migrations/base/R__b.sql' and 'migrations/test/R__b.sql'",
+            s:expect(4, "up", "--env", "test").err, 1, true)
+        s:expect(0, "up")
     end)
 
     it("are left alone by down and mark", function()

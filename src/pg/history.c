@@ -269,7 +269,7 @@ history_environments(struct session *session, const char *ident, struct arena *a
     const char *sql =
         arena_printf(arena,
                      "SELECT coalesce(pg_catalog.array_to_string(environments, ','), '')"
-                     " FROM %s WHERE action = 'up' AND outcome = 'done'"
+                     " FROM %s WHERE action IN ('up', 'repeat') AND outcome = 'done'"
                      " ORDER BY id DESC LIMIT 1",
                      ident);
 

@@ -58,8 +58,8 @@ bool history_down(struct session *session, const char *ident, int64_t version,
                   struct error *err);
 
 /*
- * The environments that the newest successful up selected, as text: "" where there were
- * none; NULL where nothing was applied yet.
+ * The environments that the newest successful up or repeat selected, as text: "" where
+ * there were none; NULL where nothing was applied yet.
  */
 bool history_environments(struct session *session, const char *ident, struct arena *arena,
                           const char **text, struct error *err);
