@@ -63,6 +63,7 @@ run(const char *text, long fail_after, struct error *err)
                              .text = text,
                              .size = strlen(text),
                              .folder = "tests",
+                             .has_version = true,
                              .version = 1,
                              .name = "a",
                              .direction = "up",

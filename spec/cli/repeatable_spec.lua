@@ -90,6 +90,11 @@ describe("repeatables", function()
         assert.is_nil(r.err:find("no migrations", 1, true))
     end)
 
+    it("have no version in a script", function()
+        s:file("R__a.lua", "log.info('%s %s %s', migration.version, migration.name, migration.direction)")
+        assert.matches("R__a: nil R__a up", s:expect(0, "up").err, 1, true)
+    end)
+
     it("that fail are rolled back, and what is versioned stays", function()
         s:files { ["R__a.sql"] = "INSERT INTO log VALUES ('a')",
             ["R__b.sql"] = "INSERT INTO log VALUES ('b'); SELECT 1/0" }

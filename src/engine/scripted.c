@@ -26,6 +26,7 @@ scripted_run(struct migrator *m, const struct content *content, const struct hos
                              .size = content->script.size,
                              .folder = folder_of(m, content),
                              .environments = m->environments,
+                             .has_version = !content->migration->repeatable,
                              .version = content->migration->version,
                              .name = content->migration->name,
                              .direction = aftermath_direction(content),

@@ -82,6 +82,13 @@ set_text(lua_State *L, const char *name, const char *text)
     lua_setfield(L, -2, name);
 }
 
+static void
+set_integer(lua_State *L, const char *name, lua_Integer value)
+{
+    lua_pushinteger(L, value);
+    lua_setfield(L, -2, name);
+}
+
 /* The names with commas between as a list. */
 static void
 push_names(lua_State *L, const char *names)
@@ -103,14 +110,13 @@ static void
 push_migration(lua_State *L, const struct script *script)
 {
     lua_createtable(L, 0, 8);
-    lua_pushinteger(L, script->version);
-    lua_setfield(L, -2, "version");
+    if (script->has_version)
+        set_integer(L, "version", script->version);
     set_text(L, "name", script->name);
     set_text(L, "direction", script->direction);
     set_text(L, "mode", script->host->in_transaction ? "transaction" : "no-transaction");
     set_text(L, "dir", script->folder);
-    lua_pushinteger(L, (lua_Integer)script->attempt);
-    lua_setfield(L, -2, "attempt");
+    set_integer(L, "attempt", (lua_Integer)script->attempt);
     lua_pushboolean(L, script->dry_run);
     lua_setfield(L, -2, "dry_run");
     push_names(L, script->environments);

@@ -4,6 +4,7 @@
 #ifndef LUAMIG_SCRIPT_SCRIPT_H
 #define LUAMIG_SCRIPT_SCRIPT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@ struct script {
     size_t size;
     const char *folder;       /* that files.* may read below */
     const char *environments; /* "production,test"; NULL: none */
+    bool has_version;         /* false: a repeatable's */
     int64_t version;
     const char *name, *direction; /* "up", "down" */
     size_t attempt;               /* 1, 2, ... */
