@@ -8,6 +8,9 @@
 static const struct migration phones = { .version = 42,
                                          .version_text = "0042",
                                          .name = "phones" };
+static const struct migration views = { .version_text = "",
+                                        .name = "R__views",
+                                        .repeatable = true };
 
 /* An observer and what it has printed. */
 struct watched {
@@ -38,14 +41,21 @@ assert_said(struct watched *w, const char *expected)
 }
 
 static void
-tell_failed(struct watched *w, const char *mode, const struct error *err)
+tell_failed_of(struct watched *w, const struct migration *migration, const char *mode,
+               const struct error *err)
 {
     tell(w, (struct event){ .kind = EVENT_MIGRATION_FAILED,
-                            .migration = &phones,
+                            .migration = migration,
                             .mode = mode,
                             .keeps = strcmp(mode, "statements") == 0,
                             .elapsed = 12,
                             .error = err });
+}
+
+static void
+tell_failed(struct watched *w, const char *mode, const struct error *err)
+{
+    tell_failed_of(w, &phones, mode, err);
 }
 
 static void
@@ -132,14 +142,15 @@ a_failure_says_what_stays_and_what_to_do(void **state)
 
 /* What is said of the migration that failed. */
 static void
-assert_fate(const char *mode, enum error_kind kind, const char *expected)
+assert_fate(const struct migration *migration, const char *mode, enum error_kind kind,
+            const char *expected)
 {
     struct watched w;
     struct error err = { 0 };
 
     watch(&w, (struct progress){ 0 });
     error_set(&err, kind, "bad");
-    tell_failed(&w, mode, &err);
+    tell_failed_of(&w, migration, mode, &err);
     tell_finished(&w, (struct run_summary){ .outcome = OUTCOME_FAILED, .pending = 1 },
                   &err);
     assert_non_null(strstr(render_text(&w.render), expected));
@@ -150,12 +161,17 @@ static void
 no_more_is_claimed_than_is_so(void **state)
 {
     (void)state;
-    assert_fate("transaction", ERROR_SQL, "\n  0042 was rolled back; 0 of 1 pending");
-    assert_fate("transaction", ERROR_LOCK, "\n  0042 was rolled back; ");
-    assert_fate("transaction", ERROR_CONNECT,
+    assert_fate(&phones, "transaction", ERROR_SQL,
+                "\n  0042 was rolled back; 0 of 1 pending");
+    assert_fate(&phones, "transaction", ERROR_LOCK, "\n  0042 was rolled back; ");
+    assert_fate(&phones, "transaction", ERROR_CONNECT,
                 "\n  whether 0042 was committed is told by its row; ");
-    assert_fate("statements", ERROR_SQL,
+    assert_fate(&phones, "statements", ERROR_SQL,
                 "\n  what was done of 0042 is recorded, `up` goes on behind it; ");
+    assert_fate(&views, "transaction", ERROR_SQL, "\n  R__views was rolled back; ");
+    assert_fate(&views, "statements", ERROR_SQL,
+                "\n  what was done of R__views stays, `up` runs it again from its "
+                "beginning; ");
 }
 
 /* What is said when a run was stopped between two migrations. */

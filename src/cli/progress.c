@@ -155,6 +155,7 @@ on_failed(struct progress *p, const struct event *e)
              e->migration->version_text[0] != '\0' ? e->migration->version_text
                                                    : e->migration->name);
     p->failed_keeps = e->keeps;
+    p->failed_anew = e->migration->repeatable;
     fprintf(p->out, "%sfailed%s  ", colour(p, "\033[31m"), colour(p, "\033[0m"));
     print_name(p->out, e->migration);
     fprintf(p->out, "  %s\n", words_elapsed(e->elapsed, took, sizeof(took)));
@@ -299,6 +300,8 @@ print_fate(struct progress *p, const struct event *e)
     complaint_text(p->out, p->failed);
     if (p->failed_keeps && e->summary->kind == RUN_EXEC)
         fputs(" stays; ", p->out);
+    else if (p->failed_keeps && p->failed_anew)
+        fputs(" stays, `up` runs it again from its beginning; ", p->out);
     else if (p->failed_keeps)
         fputs(" is recorded, `up` goes on behind it; ", p->out);
     else if (e->error->kind == ERROR_CONNECT)

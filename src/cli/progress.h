@@ -22,7 +22,8 @@ struct progress {
     bool live;         /* a live line stands there */
     int64_t next_line; /* not a terminal: elapsed ms at which the next line is due */
     char failed[300];  /* the migration that failed */
-    bool failed_keeps; /* what was done of it stays */
+    bool failed_keeps; /* what was done of it stays, */
+    bool failed_anew;  /* but none of it is recorded: it begins again */
     bool explained;    /* the error was told before what failed was undone */
     char waiting[512]; /* what was said last, */
     int64_t say_again; /* and when it is due again */
