@@ -62,7 +62,10 @@ test_names_that_are_none(void **state)
         { "R__.lua", FILENAME_MISNAMED },
         { "R__x.up.sql", FILENAME_MISNAMED },
         { "R__x.down.lua", FILENAME_MISNAMED },
+        { "R__x.SQL", FILENAME_SUSPICIOUS },
+        { "r__x.lua", FILENAME_SUSPICIOUS },
         { "R__x.md", FILENAME_IGNORED },
+        { "R_x.sql", FILENAME_IGNORED },
         { "", FILENAME_IGNORED },
     };
 

@@ -104,6 +104,14 @@ parse_bare(const char *text, struct arena *arena, struct filename *out)
     return true;
 }
 
+/* r__x.sql, R__x.SQL */
+static bool
+is_nearly_repeatable(const char *text)
+{
+    return strncasecmp(text, "R__", 3) == 0 &&
+           (ends_with_any_case(text, ".sql") || ends_with_any_case(text, ".lua"));
+}
+
 static void
 parse_other(const char *text, struct arena *arena, struct filename *out)
 {
@@ -113,6 +121,8 @@ parse_other(const char *text, struct arena *arena, struct filename *out)
         if (ends_with_any_case(text, endings[i].text))
             suspicious(out, "its ending is not in lower case");
     }
+    if (is_nearly_repeatable(text))
+        suspicious(out, "write R__ in upper case and .sql or .lua in lower case");
     if (out->class == FILENAME_SUSPICIOUS || digits(text) == 0 || (!sql && !lua))
         return;
     if (ends_with(text, "_up.sql") || ends_with(text, "_up.lua") ||
