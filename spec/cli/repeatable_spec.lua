@@ -109,6 +109,18 @@ describe("repeatables", function()
         assert.equal("a,b", log())
     end)
 
+    it("do not drop luamig's own table", function()
+        s:file("R__a.sql", "DROP TABLE luamig.applied_migrations")
+        assert.matches("R__a would drop or empty luamig.applied_migrations; nothing was done",
+            s:expect(7, "up").err, 1, true)
+        assert.equal("1", s:applied())
+        s:sql("DELETE FROM luamig.applied_migrations; DROP TABLE t")
+        s:expect(8, "up", "--atomic")
+        assert.equal("", s:applied())
+        s:file("R__a.sql", "SELECT 1")
+        s:expect(0, "up")
+    end)
+
     it("run statement by statement where they must, from the start again after a failure", function()
         s:file("R__a.sql", "-- luamig: no-transaction\nINSERT INTO log VALUES ('a'); SELECT 1/(SELECT"
             .. " count(*) FROM t);")

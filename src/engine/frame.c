@@ -117,6 +117,8 @@ frame_add_file_role(const struct frame *frame)
 enum guard_row
 frame_guard_row(const struct content *content)
 {
+    if (content->migration->repeatable)
+        return GUARD_TABLE;
     if (!content_has_steps(content))
         return GUARD_NO_ROW;
     return content->down ? GUARD_ROW_GONE : GUARD_ROW_IS;

@@ -21,6 +21,8 @@ row_condition(const struct guard *guard, struct arena *arena)
 {
     if (guard->row == GUARD_NO_ROW)
         return "true";
+    if (guard->row == GUARD_TABLE)
+        return arena_printf(arena, "EXISTS (SELECT 1 FROM %s) IS NOT NULL", guard->table);
     if (guard->row == GUARD_ROW_GONE)
         return arena_printf(arena,
                             "NOT EXISTS (SELECT 1 FROM %s r WHERE r.version = %" PRId64

@@ -17,9 +17,10 @@
 #include "pg/session.h"
 
 enum guard_row {
-    GUARD_NO_ROW,  /* the lock alone: statements mode */
-    GUARD_ROW_IS,  /* the row was written by this transaction and is still there */
-    GUARD_ROW_GONE /* the row is not there */
+    GUARD_NO_ROW,   /* the lock alone: statements mode */
+    GUARD_ROW_IS,   /* the row was written by this transaction and is still there */
+    GUARD_ROW_GONE, /* the row is not there */
+    GUARD_TABLE     /* the table is there: a repeatable has no row in it */
 };
 
 struct guard {
