@@ -12,9 +12,11 @@ static const char example[] =
     "    -- timeout = \"5m\",             -- for a whole run\n"
     "    -- migration_timeout = \"1m\",   -- for one migration\n"
     "    -- lock_retry = \"2m\",          -- for all attempts at a migration's locks\n"
+    "    -- on_failure = \"stop\",        -- stop, rollback, atomic\n"
     "    -- drift = \"warn\",             -- warn, error, off\n"
     "    -- orphans = \"warn\",           -- warn, error\n"
     "    -- out_of_order = \"apply\",     -- apply, error\n"
+    "    -- vars = { BATCH = \"100\" },   -- what scripts read; --set wins\n"
     "}\n";
 
 static bool
