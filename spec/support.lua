@@ -130,7 +130,7 @@ end
 local function environment(self, extra)
     local env = { LUAMIG_DATABASE = self.url, HOME = "/nonexistent" }
     for name, value in pairs(extra or {}) do env[name] = value or nil end
-    local list = { "env -i --default-signal=INT,QUIT PATH=\"$PATH\" ASAN_OPTIONS=\"$ASAN_OPTIONS\"" }
+    local list = { "env -i --default-signal=INT,QUIT,HUP PATH=\"$PATH\" ASAN_OPTIONS=\"$ASAN_OPTIONS\"" }
     for name, value in pairs(env) do list[#list + 1] = name .. "=" .. quote(value) end
     return table.concat(list, " ")
 end
