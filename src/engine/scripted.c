@@ -17,6 +17,20 @@ folder_of(struct migrator *m, const struct content *content)
     return arena_strndup(m->arena, content->path, (size_t)(slash - content->path));
 }
 
+struct script_facts
+scripted_facts(struct migrator *m, const struct content *content)
+{
+    return (struct script_facts){ .has_version = !content->migration->repeatable,
+                                  .version = content->migration->version,
+                                  .name = content->migration->name,
+                                  .direction = aftermath_direction(content),
+                                  .folder = folder_of(m, content),
+                                  .environments = m->environments,
+                                  .in_transaction = !content_keeps(content),
+                                  .attempt = m->ramp.attempt,
+                                  .dry_run = m->dry_run };
+}
+
 enum script_end
 scripted_run(struct migrator *m, const struct content *content, const struct host *host,
              struct error *err)
@@ -24,14 +38,7 @@ scripted_run(struct migrator *m, const struct content *content, const struct hos
     struct script script = { .path = content->path,
                              .text = content->script.bytes,
                              .size = content->script.size,
-                             .folder = folder_of(m, content),
-                             .environments = m->environments,
-                             .has_version = !content->migration->repeatable,
-                             .version = content->migration->version,
-                             .name = content->migration->name,
-                             .direction = aftermath_direction(content),
-                             .attempt = m->ramp.attempt,
-                             .dry_run = m->dry_run,
+                             .facts = scripted_facts(m, content),
                              .settings = m->settings,
                              .stop = m->stop,
                              .host = host };

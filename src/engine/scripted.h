@@ -6,6 +6,9 @@
 #include "engine/migrator.h"
 #include "script/script.h"
 
+/* What the content's script, and hooks, see as `migration`. */
+struct script_facts scripted_facts(struct migrator *m, const struct content *content);
+
 /* Runs the content's script in a VM of its own with that host. */
 enum script_end scripted_run(struct migrator *m, const struct content *content,
                              const struct host *host, struct error *err);

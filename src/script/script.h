@@ -4,26 +4,19 @@
 #ifndef LUAMIG_SCRIPT_SCRIPT_H
 #define LUAMIG_SCRIPT_SCRIPT_H
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/error.h"
 #include "base/stop.h"
 #include "plan/settings.h"
+#include "script/globals.h"
 #include "script/host.h"
 
 struct script {
     const char *path; /* as messages show it */
     const char *text;
     size_t size;
-    const char *folder;       /* that files.* may read below */
-    const char *environments; /* "production,test"; NULL: none */
-    bool has_version;         /* false: a repeatable's */
-    int64_t version;
-    const char *name, *direction; /* "up", "down" */
-    size_t attempt;               /* 1, 2, ... */
-    bool dry_run;
+    struct script_facts facts;       /* files.* may read below its folder */
     const struct settings *settings; /* memory, vars, lib */
     const struct stop *stop;         /* limits and signals, heeded in Lua loops too */
     const struct host *host;

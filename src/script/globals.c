@@ -1,0 +1,174 @@
+#include "script/globals.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "script/db.h"
+#include "script/embed.h"
+#include "script/json.h"
+#include "script/raise.h"
+#include "script/value.h"
+
+static const char *const log_levels[] = { "debug", "info", "warn", NULL };
+
+/* host.log(level, text) */
+static int
+log_line(lua_State *L)
+{
+    const struct globals *globals = lua_touserdata(L, lua_upvalueindex(1));
+    int level = luaL_checkoption(L, 1, NULL, log_levels);
+
+    globals->host->log(globals->host->ctx, (enum host_log)level, luaL_checkstring(L, 2));
+    return 0;
+}
+
+static int
+arena_gc(lua_State *L)
+{
+    arena_release(luaL_checkudata(L, 1, "luamig.arena"));
+    return 0;
+}
+
+/* host.read_module(name) -> text, chunk name; nil, path where there is no such file */
+static int
+read_module(lua_State *L)
+{
+    const struct globals *globals = lua_touserdata(L, lua_upvalueindex(1));
+    const char *name = luaL_gsub(L, luaL_checkstring(L, 1), ".", "/");
+    const char *path = lua_pushfstring(L, "%s/%s.lua", globals->settings->lib, name);
+    struct arena *arena = lua_newuserdatauv(L, sizeof(*arena), 0);
+    struct error err = { 0 };
+    struct fs_text text;
+
+    *arena = (struct arena){ 0 };
+    luaL_newmetatable(L, "luamig.arena");
+    lua_pushcfunction(L, arena_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    if (!fs_exists(path)) {
+        lua_pushnil(L);
+        lua_pushstring(L, path);
+        return 2;
+    }
+    if (!fs_read(path, arena, &text, &err))
+        return raise_error(L, &err);
+    lua_pushlstring(L, text.bytes, text.size);
+    lua_pushfstring(L, "@%s", path);
+    arena_release(arena);
+    return 2;
+}
+
+static void
+push_vars(lua_State *L, const struct settings *settings)
+{
+    lua_createtable(L, 0, (int)settings->var_count);
+    for (size_t i = 0; i < settings->var_count; i++) {
+        lua_pushstring(L, settings->vars[i].value);
+        lua_setfield(L, -2, settings->vars[i].name);
+    }
+}
+
+static void
+set_text(lua_State *L, const char *name, const char *text)
+{
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, name);
+}
+
+static void
+set_integer(lua_State *L, const char *name, lua_Integer value)
+{
+    lua_pushinteger(L, value);
+    lua_setfield(L, -2, name);
+}
+
+void
+globals_push_names(lua_State *L, const char *names)
+{
+    lua_Integer count = 0;
+
+    lua_newtable(L);
+    while (names != NULL && *names != '\0') {
+        size_t len = strcspn(names, ",");
+
+        lua_pushlstring(L, names, len);
+        lua_rawseti(L, -2, ++count);
+        names += len + (names[len] == ',');
+    }
+}
+
+void
+globals_push_migration(lua_State *L, const struct script_facts *facts)
+{
+    lua_createtable(L, 0, 8);
+    if (facts->has_version)
+        set_integer(L, "version", facts->version);
+    set_text(L, "name", facts->name);
+    set_text(L, "direction", facts->direction);
+    set_text(L, "mode", facts->in_transaction ? "transaction" : "no-transaction");
+    set_text(L, "dir", facts->folder);
+    set_integer(L, "attempt", (lua_Integer)facts->attempt);
+    lua_pushboolean(L, facts->dry_run);
+    lua_setfield(L, -2, "dry_run");
+    globals_push_names(L, facts->environments);
+    lua_setfield(L, -2, "environments");
+}
+
+static void
+set_function(lua_State *L, const char *name, lua_CFunction function,
+             const struct globals *globals)
+{
+    lua_pushlightuserdata(L, (void *)(uintptr_t)globals);
+    lua_pushcclosure(L, function, 1);
+    lua_setfield(L, -2, name);
+}
+
+static void
+push_values(lua_State *L)
+{
+    lua_createtable(L, 0, 8);
+    value_push_null(L);
+    lua_setfield(L, -2, "null");
+    lua_pushcfunction(L, value_array);
+    lua_setfield(L, -2, "array");
+    lua_pushcfunction(L, value_bytea);
+    lua_setfield(L, -2, "bytea");
+    json_open(L);
+    lua_setfield(L, -2, "json");
+}
+
+void
+globals_open(lua_State *L)
+{
+    raise_open(L);
+    value_open(L);
+    db_open(L);
+}
+
+void
+globals_push(lua_State *L, const struct globals *globals)
+{
+    lua_createtable(L, 0, 8);
+    push_values(L);
+    lua_setfield(L, -2, "globals");
+    push_vars(L, globals->settings);
+    lua_setfield(L, -2, "vars");
+    set_function(L, "log", log_line, globals);
+    set_function(L, "read_module", read_module, globals);
+}
+
+void
+globals_push_embedded(lua_State *L, const char *name)
+{
+    const struct embedded *module = embedded_modules;
+
+    while (module->name != NULL && strcmp(module->name, name) != 0)
+        module++;
+    if (module->name == NULL)
+        luaL_error(L, "no embedded module '%s'", name);
+    if (luaL_loadbufferx(L, (const char *)module->text, module->size, module->chunkname,
+                         "t") != LUA_OK)
+        lua_error(L);
+    lua_call(L, 0, 1);
+}
