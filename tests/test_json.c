@@ -1,4 +1,6 @@
 #include "cli/json.h"
+#include "cli/json_lines.h"
+#include "cli/json_value.h"
 
 #include <string.h>
 

@@ -4,6 +4,7 @@
 #include "cli/complaint.h"
 #include "cli/exit.h"
 #include "cli/json.h"
+#include "cli/json_value.h"
 #include "cli/settings.h"
 #include "cli/table.h"
 

@@ -2,6 +2,7 @@
 #include "cli/complaint.h"
 #include "cli/exit.h"
 #include "cli/json.h"
+#include "cli/json_value.h"
 #include "cli/output.h"
 #include "cli/request.h"
 #include "cli/settings.h"

@@ -3,7 +3,7 @@
 #include "cli/commands.h"
 #include "cli/complaint.h"
 #include "cli/exit.h"
-#include "cli/json.h"
+#include "cli/json_value.h"
 #include "cli/output.h"
 #include "engine/content.h"
 #include "plan/filename.h"

@@ -1,6 +1,7 @@
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "cli/json.h"
+#include "cli/json_value.h"
 #include "cli/output.h"
 #include "cli/settings.h"
 #include "cli/show.h"

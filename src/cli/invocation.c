@@ -6,7 +6,7 @@
 #include "cli/command.h"
 #include "cli/complaint.h"
 #include "cli/exit.h"
-#include "cli/json.h"
+#include "cli/json_value.h"
 #include "cli/output.h"
 
 bool

@@ -3,7 +3,7 @@
 #define LUAMIG_CLI_RUNNER_H
 
 #include "cli/command.h"
-#include "cli/json.h"
+#include "cli/json_lines.h"
 #include "cli/progress.h"
 
 struct runner {

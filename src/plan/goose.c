@@ -1,28 +1,10 @@
 #include "plan/goose.h"
 
 #include <string.h>
-#include <strings.h>
 
-#include "base/words.h"
+#include "plan/goose_line.h"
 #include "plan/sqlscan.h"
 #include "plan/sqltoken.h"
-
-enum annotation {
-    NO_ANNOTATION,
-    UP,
-    DOWN,
-    STATEMENT_BEGIN,
-    STATEMENT_END,
-    NO_TRANSACTION,
-    ENVSUB_ON,
-    ENVSUB_OFF,
-    UNKNOWN
-};
-
-static const char *const words[] = {
-    "Up",         "Down", "StatementBegin", "StatementEnd", "NO TRANSACTION", "ENVSUB ON",
-    "ENVSUB OFF", NULL
-};
 
 enum section {
     BEFORE, /* the first annotation */
@@ -44,12 +26,6 @@ struct reading {
     size_t head; /* bytes of text before Up */
 };
 
-struct line {
-    const char *text;
-    size_t len; /* without its end */
-    size_t end; /* bytes of the end: \n, \r\n or none */
-};
-
 static bool
 fail(struct reading *r, size_t line, const char *message, const char *hint)
 {
@@ -59,76 +35,17 @@ fail(struct reading *r, size_t line, const char *message, const char *hint)
 }
 
 static bool
-is_blank(char c)
+unknown(struct reading *r, const struct goose_mark *mark)
 {
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static enum annotation
-annotation_of(const char *word, size_t len)
-{
-    for (int i = 0; words[i] != NULL; i++) {
-        if (strlen(words[i]) == len && strncasecmp(words[i], word, len) == 0)
-            return (enum annotation)(UP + i);
-    }
-    return UNKNOWN;
-}
-
-/* Of what follows "+goose" without a blank: "Down" and "Dwon", not "'s docs". */
-static bool
-is_meant(const char *word, size_t len)
-{
-    char text[32] = "";
-
-    if (len >= sizeof(text))
-        return false;
-    memcpy(text, word, len);
-    return annotation_of(word, len) != UNKNOWN || words_nearest(text, words) != NULL;
-}
-
-/*
- * "+goose" as the first thing of a comment, and what follows; prose is none. As in goose,
- * further dashes and a missing blank do not matter: a Down that is taken for a comment
- * would have its statements run by the up.
- */
-static bool
-is_annotation(const struct line *line, const char **word, size_t *len, bool *indented)
-{
-    const char *at = line->text, *end = at + line->len;
-    bool glued;
-
-    while (at < end && is_blank(*at))
-        at++;
-    *indented = at > line->text;
-    if (end - at < 2 || at[0] != '-' || at[1] != '-')
-        return false;
-    while (at < end && (is_blank(*at) || *at == '-'))
-        at++;
-    if (end - at < 6 || strncasecmp(at, "+goose", 6) != 0)
-        return false;
-    at += 6;
-    glued = at < end && !is_blank(*at);
-    while (at < end && is_blank(*at))
-        at++;
-    while (end > at && is_blank(end[-1]))
-        end--;
-    *word = at;
-    *len = (size_t)(end - at);
-    return !glued || is_meant(*word, *len);
-}
-
-static bool
-unknown(struct reading *r, const char *word, size_t len)
-{
-    const char *text = arena_strndup(r->arena, word, len);
-    const char *nearest = words_nearest(text, words);
+    const char *text = arena_strndup(r->arena, mark->word, mark->len);
+    const char *nearest = goose_line_nearest(text);
 
     if (nearest == NULL)
         nearest = "Up, Down, StatementBegin, StatementEnd, NO TRANSACTION, ENVSUB ON or "
                   "ENVSUB OFF";
     return fail(r, r->line,
                 arena_printf(r->arena, "unknown annotation '-- +goose%s%s'",
-                             len > 0 ? " " : "", text),
+                             mark->len > 0 ? " " : "", text),
                 arena_printf(r->arena, "Write %s.", nearest));
 }
 
@@ -211,8 +128,9 @@ take_end(struct reading *r)
 static bool
 check_block(struct reading *r, enum annotation annotation)
 {
-    if (!r->in_block || annotation == STATEMENT_END || annotation == ENVSUB_ON ||
-        annotation == ENVSUB_OFF || annotation == NO_TRANSACTION)
+    if (!r->in_block || annotation == ANNOTATION_END ||
+        annotation == ANNOTATION_ENVSUB_ON || annotation == ANNOTATION_ENVSUB_OFF ||
+        annotation == ANNOTATION_NO_TRANSACTION)
         return true;
     return fail(r, r->block_line, "missing '-- +goose StatementEnd'",
                 "End the statement that begins here before the next annotation.");
@@ -224,27 +142,16 @@ take_annotation(struct reading *r, enum annotation annotation)
     if (!check_block(r, annotation))
         return false;
     switch (annotation) {
-    case UP: return take_up(r);
-    case DOWN: return take_down(r);
-    case STATEMENT_BEGIN: return take_begin(r);
-    case STATEMENT_END: return take_end(r);
-    case NO_TRANSACTION: r->out->no_transaction = true; break;
-    case ENVSUB_ON: r->envsub = true; break;
-    case ENVSUB_OFF: r->envsub = false; break;
-    case NO_ANNOTATION:
-    case UNKNOWN: break;
+    case ANNOTATION_UP: return take_up(r);
+    case ANNOTATION_DOWN: return take_down(r);
+    case ANNOTATION_BEGIN: return take_begin(r);
+    case ANNOTATION_END: return take_end(r);
+    case ANNOTATION_NO_TRANSACTION: r->out->no_transaction = true; break;
+    case ANNOTATION_ENVSUB_ON: r->envsub = true; break;
+    case ANNOTATION_ENVSUB_OFF: r->envsub = false; break;
+    case ANNOTATION_UNKNOWN: break;
     }
     return true;
-}
-
-static bool
-is_comment(const struct line *line)
-{
-    size_t i = 0;
-
-    while (i < line->len && is_blank(line->text[i]))
-        i++;
-    return line->len - i >= 2 && line->text[i] == '-' && line->text[i + 1] == '-';
 }
 
 /* A value, or a part of one, need not be text. */
@@ -261,13 +168,13 @@ check_values(struct reading *r, size_t start)
 
 /* Comments before Up go to both sections: directives may stand there. */
 static bool
-take_text(struct reading *r, const struct line *line)
+take_text(struct reading *r, const struct goose_line *line)
 {
     size_t start = r->text.len;
 
     if (r->section != BEFORE && !wants(r))
         return true;
-    if (!r->envsub || is_comment(line)) {
+    if (!r->envsub || goose_line_is_comment(line)) {
         strbuf_add(&r->text, line->text, line->len);
         return true;
     }
@@ -277,58 +184,35 @@ take_text(struct reading *r, const struct line *line)
 }
 
 static bool
-take_line(struct reading *r, const struct line *line)
+take_line(struct reading *r, const struct goose_line *line)
 {
-    const char *word;
-    size_t len;
-    bool indented, ok;
-    enum annotation annotation;
+    struct goose_mark mark;
+    bool ok;
 
     r->line++;
-    if (is_annotation(line, &word, &len, &indented)) {
-        annotation = annotation_of(word, len);
-        if (indented)
-            return fail(r, r->line, "white space before an annotation",
-                        "Let the line begin with --.");
-        if (annotation == UNKNOWN)
-            return unknown(r, word, len);
-        ok = take_annotation(r, annotation);
-    } else {
+    if (!goose_line_mark(line, &mark))
         ok = take_text(r, line);
-    }
+    else if (mark.indented)
+        return fail(r, r->line, "white space before an annotation",
+                    "Let the line begin with --.");
+    else if (mark.annotation == ANNOTATION_UNKNOWN)
+        return unknown(r, &mark);
+    else
+        ok = take_annotation(r, mark.annotation);
     if (ok)
         strbuf_add(&r->text, line->text + line->len, line->end);
     return ok;
 }
 
-static struct line
-next_line(const char *text, const char *end)
-{
-    const char *newline = memchr(text, '\n', (size_t)(end - text));
-    struct line line = { .text = text };
-
-    if (newline == NULL) {
-        line.len = (size_t)(end - text);
-        return line;
-    }
-    line.end = newline > text && newline[-1] == '\r' ? 2 : 1;
-    line.len = (size_t)(newline + 1 - text) - line.end;
-    return line;
-}
-
 static bool
 take_lines(struct reading *r)
 {
-    const char *at = r->in->text, *end = at + r->in->size;
+    const char *at = goose_line_first(r->in->text, r->in->size);
+    struct goose_line line;
 
-    if (r->in->size >= 3 && memcmp(at, "\xEF\xBB\xBF", 3) == 0)
-        at += 3;
-    while (at < end) {
-        struct line line = next_line(at, end);
-
+    while (goose_line_next(&at, r->in->text + r->in->size, &line)) {
         if (!take_line(r, &line))
             return false;
-        at += line.len + line.end;
     }
     if (r->in_block)
         return fail(r, r->block_line, "missing '-- +goose StatementEnd'",
@@ -415,46 +299,30 @@ check_head(struct reading *r)
                 "Begin with -- +goose Up.");
 }
 
-/* Whether a line of text is that annotation; NO_ANNOTATION: any, known or not. */
-static bool
-has(const char *text, size_t size, enum annotation wanted)
+bool
+goose_is(const char *text, size_t size)
 {
-    const char *at = text, *end = text + size, *word;
-    size_t len;
-    bool indented;
+    const char *at = goose_line_first(text, size);
+    struct goose_line line;
+    struct goose_mark mark;
 
-    if (size >= 3 && memcmp(at, "\xEF\xBB\xBF", 3) == 0)
-        at += 3;
-    while (at < end) {
-        struct line line = next_line(at, end);
-
-        if (is_annotation(&line, &word, &len, &indented) &&
-            (wanted == NO_ANNOTATION || annotation_of(word, len) == wanted))
+    while (goose_line_next(&at, text + size, &line)) {
+        if (goose_line_mark(&line, &mark))
             return true;
-        at += line.len + line.end;
     }
     return false;
 }
 
 bool
-goose_is(const char *text, size_t size)
-{
-    return has(text, size, NO_ANNOTATION);
-}
-
-bool
 goose_has_section(const char *text, size_t size, bool down)
 {
-    return has(text, size, down ? DOWN : UP);
-}
+    enum annotation wanted = down ? ANNOTATION_DOWN : ANNOTATION_UP;
+    const char *at = goose_line_first(text, size);
+    struct goose_line line;
+    struct goose_mark mark;
 
-/* Nearly every file: nothing to look at. */
-static bool
-mentions(const char *text, size_t size)
-{
-    for (const char *at = text;
-         (at = memchr(at, '+', size - (size_t)(at - text))) != NULL; at++) {
-        if (size - (size_t)(at - text) >= 6 && strncasecmp(at, "+goose", 6) == 0)
+    while (goose_line_next(&at, text + size, &line)) {
+        if (goose_line_mark(&line, &mark) && mark.annotation == wanted)
             return true;
     }
     return false;
@@ -468,7 +336,7 @@ goose_read(const struct goose_input *in, struct arena *arena, struct goose *out,
     bool ok;
 
     *out = (struct goose){ .text = in->text, .size = in->size };
-    if (in->file != GOOSE_BOTH && !mentions(in->text, in->size))
+    if (in->file != GOOSE_BOTH && !goose_line_mentioned(in->text, in->size))
         return true;
     if (!sqlfile_check_bytes(in->text, in->size, err))
         return false;

@@ -1,18 +1,9 @@
 #include "plan/plan.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/strbuf.h"
-
-struct builder {
-    const struct plan_input *in;
-    struct arena *arena;
-    struct plan *plan;
-    struct problems *problems;
-    struct error *err;
-};
+#include "plan/plan_report.h"
 
 const char *
 plan_state_word(enum plan_state state)
@@ -30,104 +21,23 @@ plan_state_word(enum plan_state state)
     return "pending";
 }
 
-static void
-add_problem(struct builder *b, struct problem problem)
-{
-    if (problem.level == PROBLEM_WARNING && b->in->settings->strict)
-        problem.level = PROBLEM_ERROR;
-    problems_add(b->problems, b->arena, &problem);
-}
-
-static bool
-is_partial(const struct applied_set *set, int64_t version)
-{
-    for (size_t i = 0; i < set->partial_count; i++) {
-        if (set->partial[i] == version)
-            return true;
-    }
-    return false;
-}
-
-static void
-report_renamed(struct builder *b, const struct plan_entry *entry)
-{
-    const struct migration *m = entry->migration;
-
-    add_problem(b, (struct problem){
-                       .kind = PROBLEM_RENAMED,
-                       .level = PROBLEM_ERROR,
-                       .has_version = true,
-                       .version = entry->version,
-                       .name = m->name,
-                       .file = m->up.path,
-                       .message =
-                           arena_printf(b->arena,
-                                        "version %" PRId64
-                                        " was applied as '%s', the file says '%s'",
-                                        entry->version, entry->applied->name, m->name),
-                       .hint = arena_printf(b->arena,
-                                            "Give the file its old name back, or accept "
-                                            "the new one: luamig repair %s.",
-                                            m->version_text) });
-}
-
-static void
-report_drift(struct builder *b, const struct plan_entry *entry)
-{
-    const struct migration *m = entry->migration;
-    bool error = b->in->settings->drift == DRIFT_ERROR;
-
-    add_problem(b, (struct problem){
-                       .kind = PROBLEM_DRIFT,
-                       .level = error ? PROBLEM_ERROR : PROBLEM_WARNING,
-                       .has_version = true,
-                       .version = entry->version,
-                       .name = m->name,
-                       .file = m->up.path,
-                       .message =
-                           arena_printf(b->arena, "%s was changed after it was applied",
-                                        source_label(m, b->arena)),
-                       .hint = arena_printf(b->arena,
-                                            "Put the change into a new migration, or "
-                                            "accept it: luamig repair %s.",
-                                            m->version_text) });
-}
-
-static void
-report_orphan(struct builder *b, const struct plan_entry *entry)
-{
-    bool error = b->in->settings->orphans_error;
-
-    add_problem(b, (struct problem){
-                       .kind = PROBLEM_ORPHAN,
-                       .level = error ? PROBLEM_ERROR : PROBLEM_WARNING,
-                       .has_version = true,
-                       .version = entry->version,
-                       .name = entry->applied->name,
-                       .message = arena_printf(b->arena,
-                                               "%" PRId64
-                                               "_%s is applied, but has no file in '%s'",
-                                               entry->version, entry->applied->name,
-                                               b->in->source->dir) });
-}
-
 static enum plan_state
-state_of_both(struct builder *b, const struct plan_entry *entry, size_t row)
+state_of_both(struct plan_builder *b, const struct plan_entry *entry, size_t row)
 {
     if (strcmp(entry->migration->name, entry->applied->name) != 0) {
-        report_renamed(b, entry);
+        plan_report_renamed(b, entry);
         return STATE_RENAMED;
     }
     if (b->in->drifted != NULL && b->in->drifted[row] &&
         b->in->settings->drift != DRIFT_OFF) {
-        report_drift(b, entry);
+        plan_report_drift(b, entry);
         return STATE_DRIFT;
     }
     return STATE_APPLIED;
 }
 
 static enum plan_state
-state_of_pending(struct builder *b, const struct migration *migration)
+state_of_pending(struct plan_builder *b, const struct migration *migration)
 {
     struct plan *plan = b->plan;
     int64_t version = migration->version;
@@ -139,19 +49,14 @@ state_of_pending(struct builder *b, const struct migration *migration)
     }
     plan->pending++;
     plan->late += late;
-    if (is_partial(b->in->set, version))
+    if (plan_is_partial(b->in->set, version))
         return STATE_PARTIAL;
     return late ? STATE_LATE : STATE_PENDING;
 }
 
-static bool
-is_wrong_folder(const struct builder *b)
-{
-    return b->in->source->count == 0 && b->in->set->count > 0;
-}
-
 static void
-add_entry(struct builder *b, const struct migration *migration, size_t row, bool applied)
+add_entry(struct plan_builder *b, const struct migration *migration, size_t row,
+          bool applied)
 {
     struct plan_entry *entry = &b->plan->entries[b->plan->entry_count++];
     const struct applied *rows = b->in->set->rows;
@@ -161,8 +66,8 @@ add_entry(struct builder *b, const struct migration *migration, size_t row, bool
     if (migration == NULL) {
         entry->version = rows[row].version;
         entry->state = STATE_ORPHAN;
-        if (!is_wrong_folder(b))
-            report_orphan(b, entry);
+        if (!plan_is_wrong_folder(b))
+            plan_report_orphan(b, entry);
         return;
     }
     entry->version = migration->version;
@@ -172,7 +77,7 @@ add_entry(struct builder *b, const struct migration *migration, size_t row, bool
 
 /* Both lists are ascending. */
 static void
-merge(struct builder *b)
+merge(struct plan_builder *b)
 {
     const struct source *source = b->in->source;
     const struct applied_set *set = b->in->set;
@@ -196,7 +101,7 @@ merge(struct builder *b)
 
 /* Their version is beyond all others: never late, never asked for by number. */
 static void
-add_repeats(struct builder *b)
+add_repeats(struct plan_builder *b)
 {
     for (size_t i = 0; i < b->in->repeat_count; i++) {
         const struct repeat *repeat = &b->in->repeats[i];
@@ -215,13 +120,6 @@ add_repeats(struct builder *b)
 }
 
 static bool
-is_pending(const struct plan_entry *entry)
-{
-    return entry->state == STATE_PENDING || entry->state == STATE_LATE ||
-           entry->state == STATE_PARTIAL;
-}
-
-static bool
 is_among(const struct plan_request *request, int64_t version)
 {
     for (size_t i = 0; i < request->only_count; i++) {
@@ -232,11 +130,11 @@ is_among(const struct plan_request *request, int64_t version)
 }
 
 static bool
-is_asked_for(const struct builder *b, const struct plan_entry *entry)
+is_asked_for(const struct plan_builder *b, const struct plan_entry *entry)
 {
     const struct plan_request *request = b->in->request;
 
-    if (!is_pending(entry) || !is_among(request, entry->version))
+    if (!plan_is_pending(entry) || !is_among(request, entry->version))
         return false;
     if (entry->migration->repeatable &&
         (request->has_to || request->has_count || request->only_count > 0))
@@ -247,7 +145,7 @@ is_asked_for(const struct builder *b, const struct plan_entry *entry)
 }
 
 static void
-choose_steps(struct builder *b)
+choose_steps(struct plan_builder *b)
 {
     struct plan *plan = b->plan;
 
@@ -257,87 +155,6 @@ choose_steps(struct builder *b)
         if (is_asked_for(b, &plan->entries[i]))
             plan->steps[plan->step_count++] = &plan->entries[i];
     }
-}
-
-static bool
-is_late(const struct plan *plan, const struct plan_entry *entry)
-{
-    return is_pending(entry) && plan->has_highest && entry->version < plan->highest;
-}
-
-/* One problem for all late steps: a long-lived folder may have many. */
-static void
-report_late(struct builder *b)
-{
-    const struct plan *plan = b->plan;
-    bool error = b->in->settings->out_of_order_error;
-    struct strbuf list = { 0 };
-
-    for (size_t i = 0; i < plan->step_count; i++) {
-        if (is_late(plan, plan->steps[i]))
-            strbuf_printf(&list, "%s%s", list.len > 0 ? ", " : "",
-                          source_label(plan->steps[i]->migration, b->arena));
-    }
-    if (list.len > 0)
-        add_problem(b, (struct problem){
-                           .kind = PROBLEM_LATE,
-                           .level = error ? PROBLEM_ERROR : PROBLEM_NOTE,
-                           .message = arena_printf(b->arena,
-                                                   "late (below %" PRId64
-                                                   ", the highest applied): "
-                                                   "%s",
-                                                   plan->highest, list.text),
-                           .hint =
-                               error ? "Give them higher versions, or set out_of_order = "
-                                       "\"apply\"."
-                                     : NULL });
-    strbuf_release(&list);
-}
-
-/* What does not run is said, each time; a half-done one is more than a note. */
-static void
-report_excluded(struct builder *b)
-{
-    const struct plan *plan = b->plan;
-    struct strbuf list = { 0 };
-    bool partial = false;
-
-    for (size_t i = 0; i < plan->entry_count; i++) {
-        const struct plan_entry *entry = &plan->entries[i];
-        bool half_done = is_partial(b->in->set, entry->version);
-
-        if (entry->state != STATE_EXCLUDED)
-            continue;
-        strbuf_printf(&list, "%s%s%s", list.len > 0 ? ", " : "",
-                      source_label(entry->migration, b->arena),
-                      half_done ? " (half done)" : "");
-        partial = partial || half_done;
-    }
-    if (list.len > 0)
-        add_problem(b,
-                    (struct problem){
-                        .kind = partial ? PROBLEM_PARTIAL : PROBLEM_EXCLUDED,
-                        .level = partial ? PROBLEM_WARNING : PROBLEM_NOTE,
-                        .message = arena_printf(b->arena, "excluded: %s", list.text) });
-    strbuf_release(&list);
-}
-
-static void
-report_wrong_folder(struct builder *b)
-{
-    const struct source *source = b->in->source;
-
-    if (!is_wrong_folder(b))
-        return;
-    add_problem(b,
-                (struct problem){
-                    .kind = PROBLEM_WRONG_FOLDER,
-                    .level = PROBLEM_ERROR,
-                    .file = source->dir,
-                    .message = arena_printf(b->arena,
-                                            "wrong folder? all %zu applied are orphans",
-                                            b->in->set->count),
-                    .hint = "Name the migrations folder with --dir." });
 }
 
 static const struct plan_entry *
@@ -350,22 +167,8 @@ find_entry(const struct plan *plan, int64_t version)
     return NULL;
 }
 
-static void
-report_only_applied(struct builder *b, const struct plan_entry *entry)
-{
-    add_problem(b,
-                (struct problem){
-                    .kind = PROBLEM_PENDING,
-                    .level = PROBLEM_NOTE,
-                    .has_version = true,
-                    .version = entry->version,
-                    .name = entry->migration->name,
-                    .message = arena_printf(b->arena, "%s is already applied",
-                                            source_label(entry->migration, b->arena)) });
-}
-
 static bool
-not_on_disk(struct builder *b, int64_t version)
+not_on_disk(struct plan_builder *b, int64_t version)
 {
     const struct source *source = b->in->source;
     const struct migration *below = NULL, *above = NULL;
@@ -387,7 +190,7 @@ not_on_disk(struct builder *b, int64_t version)
 }
 
 static bool
-check_request(struct builder *b)
+check_request(struct plan_builder *b)
 {
     const struct plan_request *request = b->in->request;
 
@@ -405,7 +208,7 @@ check_request(struct builder *b)
 }
 
 static bool
-check_only(struct builder *b)
+check_only(struct plan_builder *b)
 {
     const struct plan_request *request = b->in->request;
 
@@ -426,7 +229,7 @@ bool
 plan_build(const struct plan_input *in, struct arena *arena, struct plan *out,
            struct problems *problems, struct error *err)
 {
-    struct builder b = {
+    struct plan_builder b = {
         .in = in, .arena = arena, .plan = out, .problems = problems, .err = err
     };
 
@@ -442,14 +245,14 @@ plan_build(const struct plan_input *in, struct arena *arena, struct plan *out,
     if (!check_only(&b))
         return false;
     choose_steps(&b);
-    report_wrong_folder(&b);
-    report_late(&b);
-    report_excluded(&b);
+    plan_report_wrong_folder(&b);
+    plan_report_late(&b);
+    plan_report_excluded(&b);
     for (size_t i = 0; i < in->request->only_count; i++) {
         const struct plan_entry *entry = find_entry(out, in->request->only[i]);
 
-        if (entry != NULL && !is_pending(entry))
-            report_only_applied(&b, entry);
+        if (entry != NULL && !plan_is_pending(entry))
+            plan_report_only_applied(&b, entry);
     }
     return true;
 }

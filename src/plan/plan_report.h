@@ -1,0 +1,38 @@
+/*
+ * plan_report.h - what plan_build() finds, as problems; its own, for no one else
+ */
+#ifndef LUAMIG_PLAN_PLAN_REPORT_H
+#define LUAMIG_PLAN_PLAN_REPORT_H
+
+#include <stdbool.h>
+
+#include "plan/plan.h"
+
+struct plan_builder {
+    const struct plan_input *in;
+    struct arena *arena;
+    struct plan *plan;
+    struct problems *problems;
+    struct error *err;
+};
+
+/* Half done: some of it is recorded. */
+bool plan_is_partial(const struct applied_set *set, int64_t version);
+
+/* Late and half-done ones too. */
+bool plan_is_pending(const struct plan_entry *entry);
+
+/* No file, but something is applied. */
+bool plan_is_wrong_folder(const struct plan_builder *b);
+
+void plan_report_renamed(struct plan_builder *b, const struct plan_entry *entry);
+void plan_report_drift(struct plan_builder *b, const struct plan_entry *entry);
+void plan_report_orphan(struct plan_builder *b, const struct plan_entry *entry);
+void plan_report_only_applied(struct plan_builder *b, const struct plan_entry *entry);
+
+/* Of the whole plan; nothing if there is none. */
+void plan_report_late(struct plan_builder *b);
+void plan_report_excluded(struct plan_builder *b);
+void plan_report_wrong_folder(struct plan_builder *b);
+
+#endif
