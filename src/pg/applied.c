@@ -58,7 +58,9 @@ static const char look_sql[] =
     " EXISTS (SELECT 1 FROM pg_catalog.pg_class h"
     " WHERE h.relnamespace = n.oid AND h.relname = $2 || '_steps'),"
     " EXISTS (SELECT 1 FROM pg_catalog.pg_class h"
-    " WHERE h.relnamespace = n.oid AND h.relname = $2 || '_lock')"
+    " WHERE h.relnamespace = n.oid AND h.relname = $2 || '_lock'),"
+    " EXISTS (SELECT 1 FROM pg_catalog.pg_class h"
+    " WHERE h.relnamespace = n.oid AND h.relname = $2 || '_backfills')"
     " FROM (SELECT 1) one"
     " LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = $1"
     " LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = $2";
@@ -184,6 +186,7 @@ applied_look(struct session *session, const struct table_name *table, struct are
     out->has_history = PQgetvalue(res, 0, 5)[0] == 't';
     out->has_steps = PQgetvalue(res, 0, 6)[0] == 't';
     out->has_lock = PQgetvalue(res, 0, 7)[0] == 't';
+    out->has_backfills = PQgetvalue(res, 0, 8)[0] == 't';
     if (out->schema_exists && PQgetvalue(res, 0, 1)[0] != 't') {
         ok = error_set(err, ERROR_PLAN, "permission denied for schema %s", table->schema);
         error_hint(err, "GRANT USAGE ON SCHEMA %s TO %s;", table->schema,

@@ -21,7 +21,7 @@ struct applied_table {
     bool schema_exists;
     bool exists;
     bool int_version; /* version is an integer: no timestamps fit */
-    bool has_history, has_steps, has_lock;
+    bool has_history, has_steps, has_lock, has_backfills;
 };
 
 /* "schema"."name_suffix", quoted; in the arena. */
