@@ -45,27 +45,23 @@ for test in "$build"/tests/fuzz_*; do
 done
 echo "units: $passed passed, $failed failed"
 
-# The specs in two halves at once; busted's TAP has a line for each, errors included.
-spec() {
-    LUAMIG=$PWD/$build/luamig LUAMIG_BUILD=$PWD/$build busted -o TAP "$@" >"$out/$half.tap" 2>"$out/$half.err"
-    echo $? >"$out/$half.status"
-}
-specs=$(find "$here/../spec" -name '*_spec.lua' | sort)
-if [ -n "$specs" ]; then
-    half=1
-    spec $(echo "$specs" | sed -n 'p;n') &
-    half=2
-    spec $(echo "$specs" | sed -n 'n;p')
-    wait
-fi
-for half in 1 2; do
-    [ -f "$out/$half.tap" ] || continue
-    ok=$(grep -c '^ok' "$out/$half.tap")
-    bad=$(grep -c '^not ok' "$out/$half.tap")
-    if [ "$(cat "$out/$half.status")" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+# The specs by file, a few at once: they mostly wait. busted's TAP has a line for each, errors
+# included.
+export LUAMIG="$PWD/$build/luamig" LUAMIG_BUILD="$PWD/$build" out
+mkdir "$out/specs"
+find "$here/../spec" -name '*_spec.lua' | sort | xargs -r -P "${JOBS:-3}" -I {} sh -c '
+    name=$(echo "$1" | tr / _)
+    busted -o TAP "$1" >"$out/specs/$name.tap" 2>"$out/specs/$name.err"
+    echo $? >"$out/specs/$name.status"' sh {}
+for status in "$out"/specs/*.status; do
+    [ -f "$status" ] || continue
+    tap=${status%.status}.tap
+    ok=$(grep -c '^ok' "$tap")
+    bad=$(grep -c '^not ok' "$tap")
+    if [ "$(cat "$status")" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
     if [ "$bad" -gt 0 ]; then
-        grep -v '^ok' "$out/$half.tap"
-        cat "$out/$half.err"
+        grep -v '^ok' "$tap"
+        cat "${status%.status}.err"
     fi
     passed=$((passed + ok)) failed=$((failed + bad))
 done
