@@ -1,5 +1,5 @@
-# make               build/luamig
-# make install       into $(DESTDIR)$(PREFIX)/bin
+# make               build/luamig, and build/luamig.so for `require "luamig"`
+# make install       into $(DESTDIR)$(PREFIX)/bin and lib/lua/5.4
 # make deps          install what building and the demo need (FOR=test, FOR=lint: more)
 # make demo          build, start a throw-away PostgreSQL, migrate migrations-example
 # make test          C unit tests and busted specs against servers of their own
@@ -25,11 +25,16 @@ WARN    = -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversi
           -Wcast-qual -Wpointer-arith -Wundef -Wvla -Wformat=2 -Wnull-dereference \
           -Wdouble-promotion -Wimplicit-fallthrough
 HARDEN  = $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined \
-          -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2 -fstack-protector-strong) -fPIE
+          -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2 -fstack-protector-strong)
+# For the program and the module alike; what only one of them calls is left out of the other.
+CODE    = -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections
 # Recursive on purpose: pkg-config is not asked before there is something to compile.
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DLUAMIG_VERSION='"$(VERSION)"' -Isrc -I. $(WARN) \
-             $(HARDEN) -pthread $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
-ALL_LIBS   = -pie $(shell pkg-config --libs $(PKGS)) $(LDFLAGS)
+             $(HARDEN) $(CODE) -pthread $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
+ALL_LIBS   = -pie -Wl,--gc-sections $(shell pkg-config --libs $(PKGS)) $(LDFLAGS)
+# Lua is in the host's executable already: a second copy would have states of its own.
+MODULE_LIBS = -shared -Wl,--gc-sections -Wl,-z,nodelete \
+             $(shell pkg-config --libs $(filter-out lua%,$(PKGS))) $(LDFLAGS)
 
 SRC   := $(sort $(wildcard src/*.c src/*/*.c))
 LUA   := $(sort $(wildcard lua/luamig/*.lua))
@@ -40,10 +45,13 @@ LIB   := $(filter-out $(BUILD)/src/main.o,$(OBJ))
 UNITS := $(TEST:%.c=$(BUILD)/%)
 REPLAY := $(FUZZ:%.c=$(BUILD)/%)
 
-all: $(BUILD)/luamig
+all: $(BUILD)/luamig $(BUILD)/luamig.so
 
 $(BUILD)/luamig: $(OBJ)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(OBJ) $(ALL_LIBS)
+
+$(BUILD)/luamig.so: $(LIB)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(LIB) $(MODULE_LIBS)
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -73,8 +81,9 @@ $(REPLAY): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIB)
 $(BUILD)/tests/proxy $(BUILD)/tests/bench/timed: $(BUILD)/%: $(BUILD)/%.o
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ -pie
 
-install: $(BUILD)/luamig
+install: $(BUILD)/luamig $(BUILD)/luamig.so
 	install -D -m 755 $(BUILD)/luamig $(DESTDIR)$(PREFIX)/bin/luamig
+	install -D -m 755 $(BUILD)/luamig.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/luamig.so
 
 deps:
 	@tests/deps.sh build demo $(FOR)
@@ -102,7 +111,7 @@ fuzz:
 
 lint:
 	clang-format --dry-run -Werror $(SRC) $(wildcard src/*/*.h tests/*.[ch] tests/*/*.c)
-	luacheck --quiet $(wildcard lua) spec
+	luacheck --quiet $(wildcard lua) spec migrations-example
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
 	  --inline-suppr --suppress=missingIncludeSystem --suppress=invalidPrintfArgType_sint \
 	  --suppress=unknownMacro -D_GNU_SOURCE -DLUAMIG_VERSION='""' -Isrc src

@@ -1,5 +1,6 @@
 #!/bin/sh
-# run.sh BUILD - all tests: C units, corpora of the fuzz targets, busted specs
+# run.sh BUILD - all tests: C units, corpora of the fuzz targets, busted specs, those of
+# migrations-example too
 #
 # Each test makes its own database on a server that is started here. Ends with one line
 # `N passed, N failed`; exits non-zero if anything failed or nothing ran.
@@ -46,12 +47,15 @@ done
 echo "units: $passed passed, $failed failed"
 
 # The specs by file, a few at once: they mostly wait. busted's TAP has a line for each, errors
-# included.
-export LUAMIG="$PWD/$build/luamig" LUAMIG_BUILD="$PWD/$build" out
+# included. Those of the example project have the module in their own process, where a
+# sanitizer's runtime must come before everything else.
+asan=$(ldd "$build/luamig.so" | sed -n 's/.*libasan.* => \([^ ]*\).*/\1/p')
+export LUAMIG="$PWD/$build/luamig" LUAMIG_BUILD="$PWD/$build" out asan
 mkdir "$out/specs"
-find "$here/../spec" -name '*_spec.lua' | sort | xargs -r -P "${JOBS:-3}" -I {} sh -c '
+find "$here/../spec" "$here/../migrations-example/spec" -name '*_spec.lua' | sort | xargs -r -P "${JOBS:-3}" -I {} sh -c '
     name=$(echo "$1" | tr / _)
-    busted -o TAP "$1" >"$out/specs/$name.tap" 2>"$out/specs/$name.err"
+    case $1 in */migrations-example/*) [ -z "$asan" ] || export LD_PRELOAD="$asan" ;; esac
+    busted -o TAP --cpath="$LUAMIG_BUILD/?.so" "$1" >"$out/specs/$name.tap" 2>"$out/specs/$name.err"
     echo $? >"$out/specs/$name.status"' sh {}
 for status in "$out"/specs/*.status; do
     [ -f "$status" ] || continue

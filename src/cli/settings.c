@@ -83,7 +83,7 @@ struct given {
 };
 
 struct composing {
-    const struct options *options;
+    const struct options *options; /* NULL: neither flags nor environment count */
     struct arena *arena;
     struct composed *out;
     struct error *err;
@@ -312,20 +312,27 @@ look_in_environment(struct composing *c, const struct setting_spec *spec,
 }
 
 static bool
-find_given(struct composing *c, const struct setting_spec *spec, struct given *given)
+find_flag(struct composing *c, const struct setting_spec *spec, struct given *given)
 {
     bool list = spec->kind == SETTING_ENVIRONMENTS || spec->kind == SETTING_EXCLUDE;
     const char *flag = list ? options_list(c->options, spec->flag, c->arena)
                             : options_value(c->options, spec->flag);
+
+    if (flag == NULL)
+        return false;
+    *given = (struct given){ .text = flag,
+                             .where = arena_printf(c->arena, "--%s", spec->flag),
+                             .base = "" };
+    return true;
+}
+
+static bool
+find_given(struct composing *c, const struct setting_spec *spec, struct given *given)
+{
     const struct file_setting *setting;
 
-    if (flag != NULL) {
-        *given = (struct given){ .text = flag,
-                                 .where = arena_printf(c->arena, "--%s", spec->flag),
-                                 .base = "" };
-        return true;
-    }
-    if (look_in_environment(c, spec, given))
+    if (c->options != NULL &&
+        (find_flag(c, spec, given) || look_in_environment(c, spec, given)))
         return true;
     setting = file_value(c, spec->name);
     if (setting == NULL)
@@ -404,6 +411,24 @@ read_file(struct composing *c)
     return settings_file_read(c->file_path, c->arena, &c->file, c->err) && check_names(c);
 }
 
+/* What was read, and the defaults. */
+static bool
+compose(struct composing *c)
+{
+    struct composed *out = c->out;
+
+    for (const struct setting_spec *spec = settings_specs; spec->name != NULL; spec++) {
+        if (!compose_one(c, spec))
+            return false;
+    }
+    if (out->settings.lib == NULL)
+        out->settings.lib = fs_join(c->arena, out->settings.dir, "lib");
+    if (out->settings.lease < SHORTEST_LEASE)
+        return error_set(c->err, ERROR_USAGE, "lease must be %dms or more",
+                         SHORTEST_LEASE);
+    return vars_compose(c->options, &c->file, c->arena, &out->settings, c->err);
+}
+
 bool
 settings_compose(const struct options *options, struct arena *arena, struct composed *out,
                  struct error *err)
@@ -411,18 +436,27 @@ settings_compose(const struct options *options, struct arena *arena, struct comp
     struct composing c = { .options = options, .arena = arena, .out = out, .err = err };
 
     *out = (struct composed){ 0 };
-    if (!read_dotenv(&c) || !read_file(&c))
+    if (!read_dotenv(&c) || !read_file(&c) || !compose(&c))
         return false;
-    for (const struct setting_spec *spec = settings_specs; spec->name != NULL; spec++) {
-        if (!compose_one(&c, spec))
-            return false;
-    }
-    if (out->settings.lib == NULL)
-        out->settings.lib = fs_join(arena, out->settings.dir, "lib");
-    if (out->settings.lease < SHORTEST_LEASE)
-        return error_set(err, ERROR_USAGE, "lease must be %dms or more", SHORTEST_LEASE);
     out->database_on_command_line = options_value(options, "database") != NULL;
-    return vars_compose(options, &c.file, arena, &out->settings, err);
+    return true;
+}
+
+bool
+settings_of_table(const struct settings_file *table, const char *where,
+                  struct arena *arena, struct composed *out, struct error *err)
+{
+    struct composing c = {
+        .arena = arena,
+        .out = out,
+        .err = err,
+        .file = *table,
+        .file_path = where,
+        .file_folder = "",
+    };
+
+    *out = (struct composed){ 0 };
+    return compose(&c);
 }
 
 bool

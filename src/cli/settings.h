@@ -54,6 +54,7 @@ struct composed {
 };
 
 struct options;
+struct settings_file;
 
 /*
  * Composes everything. ERROR_USAGE names the setting and where it stands. PG* variables of
@@ -61,6 +62,13 @@ struct options;
  */
 bool settings_compose(const struct options *options, struct arena *arena,
                       struct composed *out, struct error *err);
+
+/*
+ * The defaults, and what one table says: neither environment nor .env. where names the
+ * table in messages.
+ */
+bool settings_of_table(const struct settings_file *table, const char *where,
+                       struct arena *arena, struct composed *out, struct error *err);
 
 /*
  * Whether a database was chosen, and in a form that libpq reads; for commands that need

@@ -41,12 +41,12 @@ bool
 vars_compose(const struct options *options, const struct settings_file *file,
              struct arena *arena, struct settings *out, struct error *err)
 {
-    struct var *list =
-        arena_alloc(arena, (file->var_count + options->count + 1) * sizeof(*list));
+    size_t count = options != NULL ? options->count : 0;
+    struct var *list = arena_alloc(arena, (file->var_count + count + 1) * sizeof(*list));
 
     for (size_t i = 0; i < file->var_count; i++)
         keep(out, list, file->vars[i].name, file->vars[i].value);
-    for (size_t i = 0; i < options->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (strcmp(options->values[i].name, "set") == 0 &&
             !keep_option(options->values[i].text, arena, out, list, err))
             return false;

@@ -7,8 +7,8 @@
 #include "script/settings_file.h"
 
 /*
- * Those of luamig.lua, and over them those of the command line. ERROR_USAGE for what is no
- * NAME=VALUE, NAME being a letter or _, then letters, digits and _.
+ * Those of luamig.lua, and over them those of the command line (NULL: there is none).
+ * ERROR_USAGE for what is no NAME=VALUE, NAME being a letter or _, then letters, digits and _.
  */
 bool vars_compose(const struct options *options, const struct settings_file *file,
                   struct arena *arena, struct settings *out, struct error *err);

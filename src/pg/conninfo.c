@@ -143,6 +143,37 @@ conninfo_check(const char *text, struct error *err)
     return true;
 }
 
+/* A value in quotes, as keyword=value pairs have it. */
+static const char *
+quoted(const char *value, struct arena *arena)
+{
+    char *text = arena_alloc(arena, 2 * strlen(value) + 3), *to = text;
+
+    *to++ = '\'';
+    for (; *value != '\0'; value++) {
+        if (*value == '\'' || *value == '\\')
+            *to++ = '\\';
+        *to++ = *value;
+    }
+    *to = '\'';
+    return text;
+}
+
+const char *
+conninfo_with_database(const char *text, const char *database, struct arena *arena)
+{
+    PQconninfoOption *options = PQconninfoParse(text, NULL);
+    const char *pairs = arena_printf(arena, "dbname=%s", quoted(database, arena));
+
+    for (PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++) {
+        if (o->val != NULL && strcmp(o->keyword, "dbname") != 0)
+            pairs =
+                arena_printf(arena, "%s %s=%s", pairs, o->keyword, quoted(o->val, arena));
+    }
+    PQconninfoFree(options);
+    return pairs;
+}
+
 static void
 add_secret(struct secrets *secrets, const char *text, size_t len)
 {

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/arena.h"
 #include "base/error.h"
 
 #define SECRETS_MAX 8
@@ -26,6 +27,10 @@ bool conninfo_check(const char *text, struct error *err);
 
 /* Whether text itself holds a password (a warning where others see it: process list). */
 bool conninfo_has_password(const char *text);
+
+/* The same server, but that database: keyword=value pairs. text passed conninfo_check(). */
+const char *conninfo_with_database(const char *text, const char *database,
+                                   struct arena *arena);
 
 /* The passwords in text (NULL: none) and PGPASSWORD, raw and decoded. */
 void conninfo_secrets(struct secrets *secrets, const char *text);

@@ -15,18 +15,28 @@
 #include "script/update_many.h"
 #include "script/value.h"
 
-#define DB_TYPE     "luamig.db"
 #define RESULT_TYPE "luamig.result"
 #define MAX_PARAMS  65535
+
+/* The db at index 1, which has not ended. */
+static struct db *
+check_open(lua_State *L)
+{
+    struct db *db = luaL_checkudata(L, 1, DB_TYPE);
+
+    if (db->host == NULL)
+        luaL_error(L, "%s",
+                   db->ended != NULL ? db->ended
+                                     : "db is used after its migration has ended");
+    return db;
+}
 
 struct db *
 db_check(lua_State *L)
 {
-    struct db *db = luaL_checkudata(L, 1, DB_TYPE);
+    struct db *db = check_open(L);
     struct error err;
 
-    if (db->host == NULL)
-        luaL_error(L, "db is used after its migration has ended");
     if (db->copying != NULL)
         luaL_error(L, "db cannot be used inside of a db:copy_out loop");
     if (!db->failed)
@@ -204,7 +214,7 @@ memory_gc(lua_State *L)
 static int
 quote(lua_State *L, escape_function escape)
 {
-    struct db *db = luaL_checkudata(L, 1, DB_TYPE);
+    struct db *db = check_open(L);
     size_t len;
     const char *text = luaL_checklstring(L, 2, &len);
     char **owner = lua_newuserdatauv(L, sizeof(char *), 0);
@@ -216,8 +226,6 @@ quote(lua_State *L, escape_function escape)
     }
     lua_setmetatable(L, -2);
     luaL_argcheck(L, strlen(text) == len, 2, "holds a zero byte");
-    if (db->host == NULL)
-        luaL_error(L, "db is used after its migration has ended");
     *owner = escape(db->host->work->conn, text, len);
     if (*owner == NULL)
         luaL_error(L, "cannot be quoted: %s", PQerrorMessage(db->host->work->conn));

@@ -13,6 +13,8 @@
 #include "base/error.h"
 #include "script/execute.h"
 
+#define DB_TYPE "luamig.db" /* its userdata begins with a struct db */
+
 /* Registers the type `db` and the results' owner in a new state. */
 void db_open(lua_State *L);
 
@@ -22,7 +24,7 @@ struct db *db_push(lua_State *L, const struct host *host);
 /* Ends the loan of the host: a script that kept db gets an error, not a dead pointer. */
 void db_detach(struct db *db);
 
-/* The db at index 1; raises if its migration has ended, or its transaction is dead. */
+/* The db at index 1; raises if it has ended, or its transaction is dead. */
 struct db *db_check(lua_State *L);
 
 /* Reads SQL at index 2 and arguments behind it; raises for what cannot be sent. */

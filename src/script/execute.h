@@ -16,13 +16,15 @@ struct cursor;
 
 /* What `db` is: the state of a script's transaction. */
 struct db {
-    const struct host *host; /* NULL: its migration has ended */
+    const struct host *host; /* NULL: ended */
+    const char *ended;       /* what is said then; NULL: that its migration has ended */
     bool in_transaction;     /* one is open now */
     bool stray;              /* a transaction command got through to the server */
     bool failed;             /* the transaction is dead: error says of what */
     struct error error;
     bool settled;         /* lock_timeout is what it is to be in this transaction */
     int savepoints;       /* that are open */
+    int running;          /* functions of db:transaction and db:try that do */
     struct copy *copying; /* a COPY TO that is open: nothing else may be sent; or NULL */
     const char *folder;   /* that csv files are read below */
     unsigned long serial; /* counts savepoints and cursors, to tell which came first */

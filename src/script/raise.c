@@ -165,6 +165,67 @@ to_string(lua_State *L)
     return 1;
 }
 
+/* "12:30", as far as it is known. */
+static void
+add_position(luaL_Buffer *text, const char *lead, const struct error_place *place)
+{
+    char numbers[64];
+
+    if (place->line > 0 && place->column > 0)
+        snprintf(numbers, sizeof(numbers), "%s%zu:%zu", lead, place->line, place->column);
+    else
+        snprintf(numbers, sizeof(numbers), "%s%zu", lead, place->line);
+    if (place->line > 0)
+        luaL_addstring(text, numbers);
+}
+
+static void
+add_line(luaL_Buffer *text, const char *label, const char *line)
+{
+    if (line[0] == '\0')
+        return;
+    luaL_addstring(text, label);
+    luaL_addstring(text, line);
+}
+
+static int
+say_all(lua_State *L)
+{
+    const struct error *err = luaL_checkudata(L, 1, TYPE);
+    luaL_Buffer text;
+
+    luaL_buffinit(L, &text);
+    if (err->place.file[0] != '\0') {
+        luaL_addstring(&text, err->place.file);
+        add_position(&text, ":", &err->place);
+        luaL_addstring(&text, ": ");
+    }
+    luaL_addstring(&text, err->message);
+    if (err->sqlstate[0] != '\0') {
+        add_line(&text, " [", err->sqlstate);
+        luaL_addchar(&text, ']');
+    }
+    if (err->sql.line > 0) {
+        add_position(&text, "\n  in its SQL, line ", &err->sql);
+        add_line(&text, ": ", err->sql.text);
+    }
+    add_line(&text, "\n  ", err->object);
+    add_line(&text, "\n  detail: ", err->detail);
+    add_line(&text, "\n  context: ", err->where);
+    add_line(&text, "\n  hint: ", err->hint);
+    luaL_pushresult(&text);
+    return 1;
+}
+
+void
+raise_say_all(lua_State *L)
+{
+    luaL_getmetatable(L, TYPE);
+    lua_pushcfunction(L, say_all);
+    lua_setfield(L, -2, "__tostring");
+    lua_pop(L, 1);
+}
+
 static int
 field_where(lua_State *L, const struct error *err)
 {
@@ -172,6 +233,21 @@ field_where(lua_State *L, const struct error *err)
         lua_pushstring(L, err->where);
     else
         lua_pushfstring(L, "%s:%d", err->place.file, (int)err->place.line);
+    return 1;
+}
+
+/* The place's file, line and column; nothing where it is not known. */
+static int
+field_place(lua_State *L, const struct error_place *place, const char *key)
+{
+    size_t number = strcmp(key, "line") == 0 ? place->line : place->column;
+
+    if (strcmp(key, "file") == 0 && place->file[0] != '\0')
+        lua_pushstring(L, place->file);
+    else if (strcmp(key, "file") != 0 && number > 0)
+        lua_pushinteger(L, (lua_Integer)number);
+    else
+        lua_pushnil(L);
     return 1;
 }
 
@@ -191,6 +267,9 @@ get_field(lua_State *L)
 
     if (strcmp(key, "where") == 0)
         return field_where(L, err);
+    if (strcmp(key, "file") == 0 || strcmp(key, "line") == 0 ||
+        strcmp(key, "column") == 0)
+        return field_place(L, &err->place, key);
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         if (strcmp(key, fields[i].key) == 0) {
             lua_pushstring(L, fields[i].text);

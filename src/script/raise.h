@@ -1,8 +1,8 @@
 /*
  * raise.h - struct error as an object of Lua, and what a script raises as struct error
  *
- * Scripts see the fields message, sqlstate, detail, hint and where; people see file and
- * line, and the frames of Lua that led there.
+ * Scripts see the fields message, sqlstate, detail, hint and where ("file:line"), and file,
+ * line and column; people see file and line, and the frames of Lua that led there.
  */
 #ifndef LUAMIG_SCRIPT_RAISE_H
 #define LUAMIG_SCRIPT_RAISE_H
@@ -19,6 +19,12 @@ void raise_open(lua_State *L);
  * hold nothing.
  */
 int raise_error(lua_State *L, const struct error *err);
+
+/*
+ * Makes tostring() of an error say all there is to say, for a host that prints it: place,
+ * message, detail and hint. A script's is the message.
+ */
+void raise_say_all(lua_State *L);
 
 /* A message handler for lua_pcall(): makes an object of whatever was raised. */
 int raise_handler(lua_State *L);

@@ -118,6 +118,25 @@ take_pairs(lua_State *L, struct reading *r, int table)
     }
 }
 
+static void
+prepare(struct settings_file *out, struct arena *arena)
+{
+    *out = (struct settings_file){
+        .list = arena_alloc(arena, MOST * sizeof(*out->list)),
+        .vars = arena_alloc(arena, MOST * sizeof(*out->vars)),
+    };
+}
+
+void
+settings_file_take(lua_State *L, int index, struct arena *arena,
+                   struct settings_file *out)
+{
+    struct reading reading = { .arena = arena, .out = out };
+
+    prepare(out, arena);
+    take_pairs(L, &reading, lua_absindex(L, index));
+}
+
 /* Called with the table and a light userdata; keys and values become texts. */
 static int
 take_table(lua_State *L)
@@ -155,10 +174,7 @@ settings_file_read(const char *path, struct arena *arena, struct settings_file *
     struct fs_text text;
     bool ok;
 
-    *out = (struct settings_file){
-        .list = arena_alloc(arena, MOST * sizeof(*out->list)),
-        .vars = arena_alloc(arena, MOST * sizeof(*out->vars)),
-    };
+    prepare(out, arena);
     if (!fs_read(path, arena, &text, err))
         return false;
     ok = evaluate(&vm, &text, arena_printf(arena, "@%s", path), &reading, err);

@@ -6,6 +6,7 @@
 #ifndef LUAMIG_SCRIPT_SETTINGS_FILE_H
 #define LUAMIG_SCRIPT_SETTINGS_FILE_H
 
+#include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -25,6 +26,10 @@ struct settings_file {
     struct file_setting *vars; /* of the table vars */
     size_t var_count;
 };
+
+/* Takes the settings from the table at index of a host's state; raises as below. */
+void settings_file_take(lua_State *L, int index, struct arena *arena,
+                        struct settings_file *out);
 
 /*
  * ERROR_USAGE with file and line. Values that are no text, number or boolean are too, but

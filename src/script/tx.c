@@ -132,7 +132,7 @@ static bool
 attempt(lua_State *L, struct scope *scope, int fn)
 {
     struct error err = { 0 };
-    int top = lua_gettop(L);
+    int top = lua_gettop(L), status;
 
     luaL_checkstack(L, top - fn + 16, NULL);
     if (!begin(scope, &err))
@@ -140,7 +140,10 @@ attempt(lua_State *L, struct scope *scope, int fn)
     lua_pushcfunction(L, raise_handler);
     for (int i = fn; i <= top; i++)
         lua_pushvalue(L, i);
-    if (lua_pcall(L, top - fn, LUA_MULTRET, top + 1) == LUA_OK) {
+    scope->db->running++;
+    status = lua_pcall(L, top - fn, LUA_MULTRET, top + 1);
+    scope->db->running--;
+    if (status == LUA_OK) {
         lua_remove(L, top + 1);
         if (commit(scope, &err))
             return true;

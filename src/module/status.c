@@ -1,0 +1,85 @@
+#include "module/status.h"
+
+#include "engine/look.h"
+#include "script/raise.h"
+
+static void
+set_text(lua_State *L, const char *name, const char *text)
+{
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, name);
+}
+
+static void
+set_number(lua_State *L, const char *name, int64_t number)
+{
+    lua_pushinteger(L, number);
+    lua_setfield(L, -2, name);
+}
+
+static void
+push_entry(lua_State *L, const struct plan_entry *entry)
+{
+    const struct migration *m = entry->migration;
+    const struct applied *a = entry->applied;
+
+    lua_createtable(L, 0, 7);
+    if (m == NULL || !m->repeatable)
+        set_number(L, "version", entry->version);
+    set_text(L, "name", m != NULL ? m->name : a->name);
+    set_text(L, "state", plan_state_word(entry->state));
+    set_text(L, "applied_at", a != NULL ? a->applied_at : NULL);
+    set_text(L, "checksum", a != NULL ? a->checksum : NULL);
+    set_text(L, "file", m != NULL ? m->up.path : NULL);
+    set_text(L, "environment", m != NULL ? m->environment : NULL);
+}
+
+/* pending includes late. */
+static void
+push_counts(lua_State *L, const struct plan *plan)
+{
+    int64_t counts[STATE_EXCLUDED + 1] = { 0 };
+
+    for (size_t i = 0; i < plan->entry_count; i++)
+        counts[plan->entries[i].state]++;
+    counts[STATE_PENDING] = (int64_t)plan->pending;
+    lua_createtable(L, 0, STATE_EXCLUDED + 1);
+    for (int state = 0; state <= STATE_EXCLUDED; state++)
+        set_number(L, plan_state_word((enum plan_state)state), counts[state]);
+}
+
+static void
+push_problem(lua_State *L, const struct problem *problem)
+{
+    lua_createtable(L, 0, 4);
+    set_text(L, "kind", problem_kind_word(problem->kind));
+    set_text(L, "message", problem->message);
+    set_text(L, "file", problem->file);
+    if (problem->has_version)
+        set_number(L, "version", problem->version);
+}
+
+void
+status_push(lua_State *L, const struct settings *settings, struct arena *arena)
+{
+    struct look_request request = { .depth = LOOK_CONTENTS, .command = "status" };
+    struct stop stop = { 0 };
+    struct error err = { 0 };
+    struct look look;
+
+    if (!look_take(settings, &request, NULL, &stop, arena, &look, &err))
+        raise_error(L, &err);
+    lua_createtable(L, (int)look.plan.entry_count, 2);
+    for (size_t i = 0; i < look.plan.entry_count; i++) {
+        push_entry(L, &look.plan.entries[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    push_counts(L, &look.plan);
+    lua_setfield(L, -2, "counts");
+    lua_createtable(L, (int)look.problems.count, 0);
+    for (size_t i = 0; i < look.problems.count; i++) {
+        push_problem(L, &look.problems.list[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(L, -2, "problems");
+}
