@@ -277,7 +277,7 @@ describe("the module", function()
             s:drop()
             same(before, signals())
             s = luamig.scratch { to = 0 }
-            local killer = io.popen([=[while [ "$(psql -XqAt -d "$LUAMIG_TEST_URL" -c "SELECT count(*)
+            local killer = io.popen([=[while [ "$(LD_PRELOAD= psql -XqAt -d "$LUAMIG_TEST_URL" -c "SELECT count(*)
                 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(0.7)'")" = 0 ]; do :; done; kill -INT $PPID]=])
             print(pcall(function()
                 s:up()
