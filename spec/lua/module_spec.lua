@@ -250,6 +250,39 @@ describe("the module", function()
         assert.equal("0", databases())
     end)
 
+    it("gives a script under test what luamig gives it", function()
+        migrations()
+        s:file("./countries.csv", "DE,Germany\n")
+        assert.equal("", lua [[
+            local said = {}
+            local env = luamig.globals { dir = ".", lib = "lib", vars = { COUNT = 2 },
+                log = function(level, text) said[#said + 1] = level .. ": " .. text end }
+            same("n7", env.require("name").of(7))
+            same("DE,Germany\n", env.files.read "countries.csv")
+            fails("outside", env.files.read, "../../etc/passwd")
+            same('{"a":[null]}', env.json.encode { a = env.array { env.null } })
+            same("2", env.vars.COUNT)
+            fails("variable 'NO' is not set", function() return env.vars.NO end)
+            same(nil, env.io)
+            same(nil, string.dump and env.string.dump)
+
+            local s <close> = luamig.scratch { to = 1 }
+            env.db = s.db
+            assert(loadfile("migrations/2_names.up.lua", "t", env))()
+            same("n1 n2", s.db:value "SELECT string_agg(name, ' ' ORDER BY id) FROM users")
+            env.print("a", 1)
+            same("info: said to nobody|info: a\t1", table.concat(said, "|"))
+
+            env = luamig.globals()
+            env.log.info "nothing is printed"
+            env.log = { info = function(text) said = text end }
+            load("log.info 'replaced'", "=x", "t", env)()
+            same("replaced", said)
+            fails("unknown option 'var'", luamig.globals, { var = {} })
+            fails("unknown option 'to'", luamig.globals, { to = 1 })
+        ]])
+    end)
+
     it("is as the README's page about tests says", function()
         local text = support.read_file(os.getenv("PWD") .. "/README.md")
         local section = text:match("\n## Testing migrations\n(.-)\n## ")

@@ -8,7 +8,8 @@
 
 #include "module/connection.h"
 #include "module/scratch.h"
-#include "script/db.h"
+#include "module/surroundings.h"
+#include "script/globals.h"
 #include "script/raise.h"
 #include "script/value.h"
 
@@ -20,16 +21,16 @@ luaopen_luamig(lua_State *L)
     static const luaL_Reg functions[] = {
         { "connect", connection_connect },
         { "scratch", scratch_new },
+        { "globals", surroundings_globals },
         { NULL, NULL },
     };
 
     luaL_checkversion(L);
-    raise_open(L);
+    globals_open(L);
     raise_say_all(L);
-    value_open(L);
-    db_open(L);
     connection_register(L);
     scratch_register(L);
+    surroundings_register(L);
     luaL_newlib(L, functions);
     value_push_null(L);
     lua_setfield(L, -2, "null");
