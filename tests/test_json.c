@@ -260,6 +260,13 @@ every_event_has_time_event_and_run(void **state)
         { EVENT_MIGRATION_FAILED, "migration_failed" },
         { EVENT_PROGRESS, "progress" },
         { EVENT_NOTICE, "notice" },
+        { EVENT_PROBLEM, "notice" },
+        { EVENT_UNDO_STARTED, "notice" },
+        { EVENT_STEP_PLANNED, "step_planned" },
+        { EVENT_MIGRATION_RETRIED, "migration_retried" },
+        { EVENT_MIGRATION_UNDONE, "migration_undone" },
+        { EVENT_MIGRATION_TRIED, "migration_tried" },
+        { EVENT_RUN_FINISHED, "run_finished" },
     };
 
     (void)state;
@@ -328,7 +335,8 @@ progress_tells_the_statement_and_a_notice_its_level(void **state)
                                 .elapsed = 1500,
                                 .text = "building index 41 %" },
                 "{\"event\":\"progress\",\"version\":1,\"name\":\"users\","
-                "\"file\":\"m/0001_users.up.sql\",\"statement\":2,\"statements\":3,"
+                "\"file\":\"m/0001_users.up.sql\",\"direction\":\"up\","
+                "\"statement\":2,\"statements\":3,"
                 "\"elapsed_ms\":1500,\"text\":\"building index 41 %\"}");
     assert_line((struct event){ .kind = EVENT_NOTICE,
                                 .level = PROBLEM_WARNING,

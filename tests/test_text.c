@@ -35,6 +35,17 @@ control_characters_are_escaped(void **state)
 }
 
 static void
+a_message_keeps_its_tabs(void **state)
+{
+    struct render render;
+
+    (void)state;
+    text_put_message(render_begin(&render), "a\tb\x1b", 4);
+    assert_string_equal(render_text(&render), "a\tb\\x1b");
+    render_end(&render);
+}
+
+static void
 marks_that_turn_the_direction_are_escaped(void **state)
 {
     (void)state;
@@ -84,6 +95,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_text_and_utf8_are_printed_as_they_are),
         cmocka_unit_test(control_characters_are_escaped),
+        cmocka_unit_test(a_message_keeps_its_tabs),
         cmocka_unit_test(marks_that_turn_the_direction_are_escaped),
         cmocka_unit_test(bytes_that_are_no_utf8_are_escaped),
         cmocka_unit_test(columns_are_those_of_a_terminal),

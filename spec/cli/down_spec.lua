@@ -39,8 +39,10 @@ describe("luamig down", function()
         s:expect(0, "down")
         assert.equal("1,3", s:applied())
         s:expect(0, "up")
+        assert.matches("3_x.down.sql  transaction\n$", s:expect(0, "down", "--to", "2", "--plan").out)
         s:expect(0, "down", "--to", "1")
         assert.equal("1", s:applied())
+        assert.matches("nothing to undo, 0 undone", s:expect(0, "down", "--to", "1").err)
     end)
 
     it("--all needs --yes off a terminal", function()
@@ -132,6 +134,7 @@ describe("luamig down", function()
         local out = s:expect(0, "down", "--json").out
         assert.matches('"event":"migration_undone"', out)
         assert.matches('"undone":1', out)
+        assert.matches('"file":"migrations/3_x.down.sql","direction":"down"', out, 1, true)
         out = s:expect(0, "down", "--plan", "--json").out
         assert.matches('"event":"step_planned"', out)
         for line in out:gmatch("[^\n]+") do assert.is_table(support.json.decode(line)) end

@@ -182,7 +182,7 @@ assert(doc.c == null and db:value("SELECT $1::jsonb -> 'a' = '[]'", json.encode(
     it("logs, with -v also what is for debugging", function()
         s:file("2_x.up.lua", "log.debug('deep %s', 1) log.info('100%') log.warn('care') print('a', nil)")
         local r = s:expect(0, "up")
-        assert.matches("note: 2_x: 100%\nwarning: 2_x: care\nnote: 2_x: a", r.err, 1, true)
+        assert.matches("note: 2_x: 100%\nwarning: 2_x: care\nnote: 2_x: a\tnil\n", r.err, 1, true)
         assert.not_matches("deep", r.err)
         s:sql("DELETE FROM luamig.applied_migrations WHERE version = 2")
         assert.matches("deep 1", s:expect(0, "up", "-v").err)
@@ -196,6 +196,9 @@ assert(doc.c == null and db:value("SELECT $1::jsonb -> 'a' = '[]'", json.encode(
             ["error()"] = { "error('x')", "error: x\n" },
             ["error() with a table"] = { "error({ message = 'mine' })", "error: mine\n" },
             ["error() with nothing to say"] = { "error({})", "a table without a field 'message'" },
+            ["an error in a log's format"] = { "log.info('%d', 'x')", "error: bad argument #1 to 'format'" },
+            ["an error of a coroutine that was resumed"] = { "local _, e = coroutine.resume(coroutine.create(function()"
+                .. " db:exec('SELECT 1/0') end)) error(e)", "[22012]" },
             ["an error in a coroutine"] = { "coroutine.wrap(function() error('deep') end)()", "error: deep\n" },
             ["a swallowed SQL error"] = { "pcall(db.exec, db, 'SELECT 1/0')", "[22012]", "db:try(fn)" },
             ["a statement behind a swallowed one"] = { "if not pcall(db.exec, db, 'SELECT 1/0') then"

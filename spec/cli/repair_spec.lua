@@ -44,6 +44,8 @@ describe("changing the record", function()
         s:expect(0, "mark", "pending", "4", "3")
         assert.equal("2", s:applied())
         assert.equal("mark2,mark4,mark4", actions())
+        assert.matches("77: is not applied\n3: is not applied\n",
+            s:expect(0, "mark", "pending", "77", "3").err, 1, true)
         s:expect(2, "mark", "4")
         s:expect(2, "mark", "pending")
         s:expect(2, "mark", "pending", "x")
@@ -78,6 +80,28 @@ describe("changing the record", function()
         s:expect(0, "up")
         assert.equal("repair2,repair1", actions())
         assert.matches("nothing to repair", s:expect(0, "repair", "--yes").err)
+        assert.matches("version 9 is not applied", s:expect(4, "repair", "1", "9", "--yes").err)
+    end)
+
+    it("mark and down forget what was half done, so that up does not go on behind it", function()
+        s:expect(0, "up")
+        s:file("5_h.up.sql", "-- luamig: no-transaction\nCREATE TABLE half ();\nSELECT 1 / count(*) FROM pg_class"
+            .. " WHERE relname = 'x';")
+        s:file("5_h.down.sql", "DROP TABLE half;")
+        for _, record in ipairs {
+            function() s:expect(0, "mark", "applied", "5") end,
+            function() s:sql("INSERT INTO luamig.applied_migrations (version, name) VALUES (5, 'h')") end,
+        } do
+            s:expect(7, "up")
+            record()
+            s:expect(0, "down")
+            assert.is_false(s:has("half"))
+            s:expect(7, "up")
+            assert.is_true(s:has("half"))
+        end
+        s:expect(0, "mark", "applied", "5")
+        s:expect(0, "mark", "pending", "5")
+        assert.matches("5  pending", s:expect(0, "status").out)
     end)
 
     it("repair --statement decides what luamig could not tell", function()

@@ -2,13 +2,14 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t came;     /* the first signal */
-static volatile sig_atomic_t blocked;  /* signals are let in by stop_poll() only */
-static volatile sig_atomic_t undoing_; /* a second signal leaves things undone */
-static sigset_t let_in;                /* the mask inside ppoll */
+static volatile sig_atomic_t came;      /* the first signal */
+static volatile sig_atomic_t blocked;   /* signals are let in by stop_poll() only */
+static const char *volatile last_words; /* of an undo that a second signal ends */
+static sigset_t let_in;                 /* the mask inside ppoll */
 
 static const int watched[] = { SIGINT, SIGTERM, SIGHUP };
 #define WATCHED (sizeof(watched) / sizeof(watched[0]))
@@ -36,14 +37,27 @@ die_by(int signo)
     _exit(128 + signo);
 }
 
+/* Async-signal-safe. */
+static void
+say_and_exit(void)
+{
+    ssize_t ignored = write(STDERR_FILENO, last_words, strlen(last_words));
+
+    (void)ignored;
+    _exit(9);
+}
+
 static void
 on_signal(int signo)
 {
     if (!blocked)
         die_by(signo);
-    if (came != 0)
-        _exit(undoing_ ? 9 : 128 + signo);
-    came = signo;
+    if (came == 0)
+        came = signo;
+    else if (last_words == NULL)
+        _exit(128 + signo);
+    else
+        say_and_exit();
 }
 
 void
@@ -96,9 +110,9 @@ stop_signals_shut(void)
 }
 
 void
-stop_signals_undoing(bool undoing)
+stop_signals_undoing(const char *words)
 {
-    undoing_ = undoing;
+    last_words = words;
 }
 
 int

@@ -83,8 +83,11 @@ void stop_signals_block(void);
 void stop_signals_open(void);
 void stop_signals_shut(void);
 
-/* What a second signal exits with: 9 while an undo is unfinished, else 128 + n. */
-void stop_signals_undoing(bool undoing);
+/*
+ * A second signal exits with 128 + n, while an undo is unfinished with 9, saying these
+ * words (static; NULL: none is) on stderr.
+ */
+void stop_signals_undoing(const char *last_words);
 
 /* The signal that came, or 0; its name, "SIGTERM". */
 int stop_signal(void);

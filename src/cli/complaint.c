@@ -39,7 +39,7 @@ print_more(FILE *out, const char *text)
 
         if (len > 0)
             fputs("    ", out);
-        text_put(out, text, len);
+        text_put_message(out, text, len);
         text += len;
         if (len > 0)
             fputc('\n', out);
@@ -55,7 +55,7 @@ print_lines(FILE *out, const char *label, const char *text)
     if (text[0] == '\0')
         return;
     fprintf(out, "  %s", label);
-    text_put(out, text, first);
+    text_put_message(out, text, first);
     fputc('\n', out);
     print_more(out, text + first);
 }
@@ -172,7 +172,7 @@ complaint_error(FILE *out, const struct error *err, bool colour)
     size_t first = strcspn(err->message, "\n");
 
     fprintf(out, "%serror:%s ", red(colour), plain(colour));
-    text_put(out, err->message, first);
+    text_put_message(out, err->message, first);
     if (err->sqlstate[0] != '\0')
         fprintf(out, " [%s]", err->sqlstate);
     fputc('\n', out);

@@ -51,7 +51,9 @@ set_migration(struct json_object *object, const struct event *e)
         if (e->migration->version_text[0] != '\0')
             json_set_number(object, "version", e->migration->version);
         json_set_text(object, "name", e->migration->name);
-        json_set_text(object, "file", e->migration->up.path);
+        json_set_text(object, "file",
+                      e->down ? e->migration->down.path : e->migration->up.path);
+        json_set_text(object, "direction", e->down ? "down" : "up");
     }
     if (e->mode != NULL)
         json_set_text(object, "mode", e->mode);
@@ -113,7 +115,7 @@ set_details(struct json_object *object, const struct event *e)
         json_set_number(object, "elapsed_ms", e->elapsed);
     if (e->text != NULL)
         json_set_text(object, "text", e->text);
-    if (e->kind == EVENT_NOTICE)
+    if (e->kind == EVENT_NOTICE || e->kind == EVENT_UNDO_STARTED)
         json_set_text(object, "level", e->detail ? "debug" : json_levels[e->level]);
     if (e->trial != NULL)
         set_trial(object, e->trial);

@@ -219,7 +219,10 @@ print_option(FILE *out, const char *name, const char *value, const char *help)
 
     snprintf(left, sizeof(left), "--%s%s%s", name, value != NULL ? " " : "",
              value != NULL ? value : "");
-    fprintf(out, "  %-28s %s\n", left, help);
+    if (strlen(left) > 28)
+        fprintf(out, "  %s\n%31s%s\n", left, "", help);
+    else
+        fprintf(out, "  %-28s %s\n", left, help);
 }
 
 static void
@@ -251,6 +254,8 @@ options_print_help(FILE *out, const struct command *command)
         fputs("\noptions:\n", out);
         print_specs(out, command->options);
     }
+    if (command->without_settings)
+        return;
     fputs(
         "\nsettings (also in the environment as LUAMIG_NAME, in .env and luamig.lua):\n",
         out);

@@ -254,7 +254,7 @@ on_notice(struct progress *p, const struct event *e)
         print_name(p->out, e->migration);
         fputs(": ", p->out);
     }
-    complaint_text(p->out, e->text);
+    text_put_message(p->out, e->text, strlen(e->text));
     fputc('\n', p->out);
 }
 

@@ -129,7 +129,10 @@ print_counts(struct progress *p, const struct run_summary *s)
                 s->nothing_to_do ? "up to date, " : "", s->applied, s->pending);
         return;
     case RUN_DOWN:
-        fprintf(p->out, "%s%zu undone, ", s->nothing_to_do ? "nothing applied, " : "",
+        fprintf(p->out, "%s%zu undone, ",
+                s->nothing_applied ? "nothing applied, "
+                : s->nothing_to_do ? "nothing to undo, "
+                                   : "",
                 s->undone);
         return;
     case RUN_EXEC: fprintf(p->out, "%zu run, ", s->applied); return;

@@ -130,19 +130,31 @@ escaped(const struct text_char *c, char *dst, size_t size)
     return dst;
 }
 
-void
-text_put(FILE *out, const char *text, size_t len)
+static void
+put(FILE *out, const char *text, size_t len, bool tabs)
 {
     const char *end = text + len;
     struct text_char c;
     char code[16];
 
     while (text < end && text_next(&text, &c)) {
-        if (c.shown)
+        if (c.shown || (tabs && c.bytes[0] == '\t'))
             fwrite(c.bytes, 1, c.len, out);
         else
             fputs(escaped(&c, code, sizeof(code)), out);
     }
+}
+
+void
+text_put(FILE *out, const char *text, size_t len)
+{
+    put(out, text, len, false);
+}
+
+void
+text_put_message(FILE *out, const char *text, size_t len)
+{
+    put(out, text, len, true);
 }
 
 static size_t

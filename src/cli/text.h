@@ -26,6 +26,9 @@ bool text_next(const char **at, struct text_char *out);
 /* Prints at most len bytes on one line; what may not be shown as \n, \t, \x1b, \u202e. */
 void text_put(FILE *out, const char *text, size_t len);
 
+/* The same of what somebody says, not of a name: a tab stays a tab. */
+void text_put_message(FILE *out, const char *text, size_t len);
+
 /* The columns that text_put() takes for all of it. */
 size_t text_columns(const char *text);
 

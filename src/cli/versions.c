@@ -30,10 +30,10 @@ print_change(const struct record_request *request, const struct record_change *c
     const char *name = change->new_name != NULL ? change->new_name : change->old_name;
     bool pending = request->kind == RECORD_PENDING;
 
-    fprintf(stderr, "%" PRId64 " ", change->version);
+    fprintf(stderr, "%" PRId64 "%s", change->version, name != NULL ? " " : "");
     complaint_text(stderr, name != NULL ? name : "");
     if (!change->needed)
-        fprintf(stderr, ": is %s already\n", pending ? "pending" : "applied");
+        fprintf(stderr, ": is %s\n", pending ? "not applied" : "applied already");
     else if (request->kind == RECORD_REPAIR)
         fputs(": is recorded as in its file\n", stderr);
     else

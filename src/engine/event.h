@@ -78,6 +78,7 @@ struct run_summary {
     int64_t elapsed;
     const char *target; /* "app@db1"; "" before a connection stood */
     bool nothing_to_do;
+    bool nothing_applied; /* down: the set is empty */
     int signal;
 };
 
@@ -85,6 +86,7 @@ struct event {
     enum event_kind kind;
     const char *run; /* 8 hex digits */
     const struct migration *migration;
+    bool down;        /* its down runs, or would */
     const char *mode; /* "transaction", "statements", "script" */
     size_t step, steps;
     size_t statement, statements;

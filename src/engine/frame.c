@@ -16,7 +16,7 @@ frame_add_row(const struct frame *frame)
     const char **values = arena_alloc(frame->arena, 3 * sizeof(*values));
     const char *table = migrator_table(frame->m, "");
 
-    if (content->partial)
+    if (content->partial || (content->down && frame->m->table.has_steps))
         items_add(frame->items, ITEM_STEP,
                   steps_delete_sql(content->migration->version,
                                    migrator_table(frame->m, "_steps"), frame->arena),

@@ -139,8 +139,10 @@ void
 migrator_notify(struct migrator *m, struct event event)
 {
     event.run = m->run;
-    if (event.migration == NULL && m->activity.content != NULL)
+    if (event.migration == NULL && m->activity.content != NULL) {
         event.migration = m->activity.content->migration;
+        event.down = m->activity.content->down;
+    }
     observer_notify(m->observer, &event);
 }
 

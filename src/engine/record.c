@@ -149,6 +149,13 @@ compute_repair(struct recording *r)
 {
     const struct applied_set *set = &r->survey.set;
 
+    for (size_t i = 0; i < r->request->count; i++) {
+        int64_t version = r->request->versions[i];
+
+        if (find_row(set, version) == NULL)
+            return error_set(r->err, ERROR_PLAN, "version %" PRId64 " is not applied",
+                             version);
+    }
     for (size_t i = 0; i < set->count; i++) {
         const struct migration *migration =
             source_find(&r->survey.source, set->rows[i].version);
@@ -206,6 +213,18 @@ action_word(enum record_kind kind)
     return "";
 }
 
+/* What was half done is not to be gone on with once somebody says what is so. */
+static bool
+forget_steps(struct recording *r, int64_t version)
+{
+    const char *ident = migrator_table(&r->m, "_steps");
+
+    if (r->request->kind == RECORD_REPAIR || !r->m.table.has_steps)
+        return true;
+    return exec_command(&r->m.server.work, steps_delete_sql(version, ident, r->m.arena),
+                        NULL, r->err);
+}
+
 static bool
 write_change(struct recording *r, const struct record_change *change)
 {
@@ -226,6 +245,7 @@ write_change(struct recording *r, const struct record_change *change)
                                 .values = values };
 
     return exec_command(&r->m.server.work, change_sql(r), &params, r->err) &&
+           forget_steps(r, change->version) &&
            history_write(&r->m.server.work, migrator_table(&r->m, "_history"), &entry,
                          r->err);
 }

@@ -125,6 +125,7 @@ tell_plan(struct run *run)
     for (size_t i = 0; i < run->plan.count; i++)
         migrator_notify(&run->m, (struct event){ .kind = EVENT_STEP_PLANNED,
                                                  .migration = run->contents[i].migration,
+                                                 .down = true,
                                                  .mode = content_mode(&run->contents[i]),
                                                  .text = run->contents[i].path });
 }
@@ -151,6 +152,7 @@ run_steps(struct run *run)
     if (!ok)
         return false;
     run->summary->nothing_to_do = run->plan.count == 0;
+    run->summary->nothing_applied = run->survey.set.count == 0;
     if (run->plan.count == 0 || run->request->plan_only) {
         ok = read_contents(run);
         if (ok)

@@ -7,6 +7,9 @@
 #include "pg/steps.h"
 
 #define AFTER_SIGNAL 20000 /* ms in all: an orchestrator kills after 30 s */
+#define LAST_WORDS                                                                       \
+    "error: stopped by a second signal in the middle of the undo\n"                      \
+    "  not restored: see `luamig status`, then run `luamig down` or `luamig up`\n"
 
 /* An undo at work. */
 struct undoing {
@@ -183,6 +186,8 @@ run(struct undoing *u)
     half_done = is_half_done(u);
     u->steps = count_mine(undo) + half_done;
     migrator_notify(undo->m, (struct event){ .kind = EVENT_UNDO_STARTED,
+                                             .level = PROBLEM_NOTE,
+                                             .text = "undoing what this run applied",
                                              .error = &why,
                                              .steps = u->steps });
     return undo_all(u, half_done);
@@ -197,13 +202,13 @@ undo_run(const struct undo *undo, struct run_summary *summary, struct error *err
 
     if (was == OUTCOME_SIGNAL)
         stop_limit(&own, LIMIT_RUN, AFTER_SIGNAL);
-    stop_signals_undoing(outer->signals);
+    stop_signals_undoing(outer->signals ? LAST_WORDS : NULL);
     undo->m->stop = undo->m->server.stop = &own;
     undo->m->undoing = true;
     settle(&u, run(&u), was);
     undo->m->undoing = false;
     undo->m->stop = undo->m->server.stop = outer;
-    stop_signals_undoing(false);
+    stop_signals_undoing(NULL);
     strbuf_release(&u.undone);
     strbuf_release(&u.blank);
     strbuf_release(&u.left);

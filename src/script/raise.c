@@ -120,7 +120,7 @@ split_message(lua_State *L, struct error *err)
     if (file[0] == '\0')
         return;
     raise_place(L, err);
-    if (err->place.line != line)
+    if (err->place.line != line && strncmp(file, OWN + 1, strlen(OWN + 1)) != 0)
         error_at(err, file, line, 0);
     snprintf(copy, sizeof(copy), "%s", text);
     error_text(err->message, sizeof(err->message), copy);
