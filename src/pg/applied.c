@@ -241,14 +241,6 @@ applied_name(struct session *session, const char *ident, int64_t version,
     return exec_text(session, sql, NULL, arena, name, err);
 }
 
-/* 23505, 42P06, 42P07: somebody else did it. */
-static bool
-create(struct session *session, const char *sql, struct error *err)
-{
-    return exec_command(session, sql, NULL, err) || strcmp(err->sqlstate, "23505") == 0 ||
-           strcmp(err->sqlstate, "42P06") == 0 || strcmp(err->sqlstate, "42P07") == 0;
-}
-
 static bool
 no_right(struct session *session, const struct table_name *table, bool schema,
          struct error *err)
@@ -279,7 +271,7 @@ applied_create_schema(struct session *session, const struct table_name *table,
 
     add_quoted(&schema, table->schema, "");
     ok = state->schema_exists ||
-         create(session, arena_printf(arena, "CREATE SCHEMA %s", schema.text), err);
+         exec_create(session, arena_printf(arena, "CREATE SCHEMA %s", schema.text), err);
     strbuf_release(&schema);
     if (!ok)
         return no_right(session, table, true, err);
@@ -290,7 +282,7 @@ bool
 applied_create_table(struct session *session, const struct table_name *table,
                      const char *sql, struct error *err)
 {
-    return create(session, sql, err) || no_right(session, table, false, err);
+    return exec_create(session, sql, err) || no_right(session, table, false, err);
 }
 
 bool

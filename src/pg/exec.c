@@ -256,6 +256,21 @@ exec_command(struct session *session, const char *sql, const struct pg_params *p
     return true;
 }
 
+/* Who is beaten to it meets the schema, the table, its row type or a unique index. */
+bool
+exec_create(struct session *session, const char *sql, struct error *err)
+{
+    static const char *const beaten[] = { "42P06", "42P07", "42710", "23505" };
+
+    if (exec_command(session, sql, NULL, err))
+        return true;
+    for (size_t i = 0; i < sizeof(beaten) / sizeof(beaten[0]); i++) {
+        if (strcmp(err->sqlstate, beaten[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool
 exec_commit(struct session *session, struct error *err)
 {

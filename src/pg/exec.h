@@ -44,6 +44,9 @@ bool exec_text(struct session *session, const char *sql, const struct pg_params 
 bool exec_command(struct session *session, const char *sql,
                   const struct pg_params *params, struct error *err);
 
+/* A CREATE of a table or schema; that somebody else was faster is no failure. */
+bool exec_create(struct session *session, const char *sql, struct error *err);
+
 /* COMMIT, and proof that it was one: in a failed block the server answers ROLLBACK. */
 bool exec_commit(struct session *session, struct error *err);
 

@@ -22,8 +22,7 @@ steps_create(struct session *session, const char *ident, struct error *err)
                                    " started_at timestamptz NOT NULL,"
                                    " PRIMARY KEY (version, direction, n))",
                                    ident);
-    bool ok = exec_command(session, sql, NULL, err) ||
-              strcmp(err->sqlstate, "42P07") == 0 || strcmp(err->sqlstate, "23505") == 0;
+    bool ok = exec_create(session, sql, err);
 
     arena_release(&arena);
     return ok;
