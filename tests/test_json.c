@@ -76,15 +76,16 @@ status_names_the_database_and_every_version(void **state)
         "{\"version\":1,\"version_text\":\"0001\",\"name\":\"users\","
         "\"state\":\"applied\",\"applied_at\":\"2026-05-20T10:38:00Z\","
         "\"checksum\":\"ab12\",\"file\":\"m/0001_users.up.sql\","
-        "\"environment\":null,\"mode\":null},"
+        "\"environment\":null,\"mode\":null,\"background\":false},"
         "{\"version\":2,\"version_text\":\"0002\",\"name\":\"phones\","
         "\"state\":\"late\",\"applied_at\":null,\"checksum\":null,"
-        "\"file\":\"m/0002_phones.up.lua\",\"environment\":\"test\",\"mode\":\"script\"},"
+        "\"file\":\"m/0002_phones.up.lua\",\"environment\":\"test\",\"mode\":\"script\","
+        "\"background\":false},"
         "{\"version\":9,\"version_text\":\"9\",\"name\":\"gone\",\"state\":\"orphan\","
         "\"applied_at\":\"2026-05-20T10:38:01Z\",\"checksum\":null,\"file\":null,"
-        "\"environment\":null,\"mode\":null}],"
+        "\"environment\":null,\"mode\":null,\"background\":false}],"
         "\"counts\":{\"applied\":1,\"pending\":1,\"late\":1,\"partial\":0,"
-        "\"renamed\":0,\"drift\":0,\"orphan\":1,\"excluded\":0},\"problems\":[],"
+        "\"renamed\":0,\"drift\":0,\"orphan\":1,\"excluded\":0,\"background\":0},\"problems\":[],"
         "\"standby_until\":null}");
 }
 
@@ -105,7 +106,8 @@ a_plan_lists_its_steps_with_modes(void **state)
                     "{\"steps\":[{\"version\":2,\"version_text\":\"0002\","
                     "\"name\":\"phones\",\"state\":\"late\",\"applied_at\":null,"
                     "\"checksum\":null,\"file\":\"m/0002_phones.up.lua\","
-                    "\"environment\":\"test\",\"mode\":\"statements\",\"statements\":3,"
+                    "\"environment\":\"test\",\"mode\":\"statements\","
+                    "\"background\":false,\"statements\":3,"
                     "\"notice\":\"why\"}],\"problems\":[]}");
 }
 
@@ -307,19 +309,19 @@ a_run_ends_with_its_outcome_counts_and_exit_status(void **state)
 
     (void)state;
     error_set(&err, ERROR_SQL, "bad");
-    assert_line((struct event){ .kind = EVENT_RUN_FINISHED,
-                                .summary = &summary,
-                                .error = &err },
-                "{\"event\":\"run_finished\",\"outcome\":\"failed\",\"applied\":2,"
-                "\"undone\":0,\"pending\":1,\"elapsed_ms\":12,\"exit\":7,\"error\":{"
-                "\"kind\":\"sql\",\"message\":\"bad\",\"sqlstate\":null,"
-                "\"detail\":null,\"hint\":null,\"file\":null,\"line\":null,"
-                "\"column\":null,\"statement\":null}}");
+    assert_line(
+        (struct event){ .kind = EVENT_RUN_FINISHED, .summary = &summary, .error = &err },
+        "{\"event\":\"run_finished\",\"outcome\":\"failed\",\"applied\":2,"
+        "\"undone\":0,\"pending\":1,\"background\":0,\"elapsed_ms\":12,\"exit\":7,\"error\":{"
+        "\"kind\":\"sql\",\"message\":\"bad\",\"sqlstate\":null,"
+        "\"detail\":null,\"hint\":null,\"file\":null,\"line\":null,"
+        "\"column\":null,\"statement\":null}}");
     summary.outcome = OUTCOME_DONE;
     summary.pending = 0;
-    assert_line((struct event){ .kind = EVENT_RUN_FINISHED, .summary = &summary },
-                "{\"event\":\"run_finished\",\"outcome\":\"done\",\"applied\":2,"
-                "\"undone\":0,\"pending\":0,\"elapsed_ms\":12,\"exit\":0}");
+    assert_line(
+        (struct event){ .kind = EVENT_RUN_FINISHED, .summary = &summary },
+        "{\"event\":\"run_finished\",\"outcome\":\"done\",\"applied\":2,"
+        "\"undone\":0,\"pending\":0,\"background\":0,\"elapsed_ms\":12,\"exit\":0}");
 }
 
 static void

@@ -251,7 +251,7 @@ guarded(const struct guard *guard, const char *begin, const char *between)
 static void
 test_the_guard_asks_for_row_token_and_time(void **state)
 {
-    struct guard guard = { .has_lock = true, .lease = &lease, .row = GUARD_NO_ROW };
+    struct guard guard = { .has_lock = true, .lock.lease = &lease, .row = GUARD_NO_ROW };
     struct error err = { 0 };
     bool held = false;
 

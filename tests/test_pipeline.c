@@ -232,7 +232,7 @@ static void
 test_the_guard_asks_for_lock_and_row(void **state)
 {
     struct guard guard = { .has_lock = true,
-                           .fence = lock_fence(&t.settings.table, "12345678"),
+                           .lock.fence = lock_fence(&t.settings.table, "12345678"),
                            .row = GUARD_ROW_IS,
                            .table = "public.t",
                            .version = 7 };
@@ -241,7 +241,8 @@ test_the_guard_asks_for_lock_and_row(void **state)
     (void)state;
     pgtest_sql(&t, "CREATE TABLE t (version bigint)");
     assert_false(guarded(&guard, "SELECT 1"));
-    assert_true(lock_acquire(&t.server, lock_key(&t.settings.table), guard.fence, &err));
+    assert_true(
+        lock_acquire(&t.server, lock_key(&t.settings.table), guard.lock.fence, &err));
     assert_true(guarded(&guard, "SELECT 1"));
     assert_false(guarded(&guard, "DELETE FROM t"));
     assert_false(guarded(&guard, "TRUNCATE t"));

@@ -109,6 +109,34 @@ test_pending_is_disk_minus_applied(void **state)
     assert_int_equal(count(PROBLEM_NOTE), 1);
 }
 
+/* 2 and 4 are for the background; 1 and 5 are applied. */
+static void
+test_those_for_the_background_are_for_its_runs_alone(void **state)
+{
+    struct source source = files("12345", "abcde");
+    int64_t two = 2;
+
+    (void)state;
+    settings.out_of_order_error = true;
+    source.migrations[1].background = source.migrations[3].background = true;
+    assert_true(build(source, rows("135", "ace"), (struct plan_request){ 0 }, NULL));
+    assert_string_equal(states(), "apapa");
+    assert_string_equal(steps(), "");
+    assert_int_equal(plan.pending + plan.late, 0);
+    assert_int_equal(plan.background, 2);
+    assert_int_equal(count(PROBLEM_ERROR), 0);
+
+    assert_true(build(source, rows("15", "ae"),
+                      (struct plan_request){ .background = true }, NULL));
+    assert_string_equal(steps(), "2");
+    assert_int_equal(plan.pending, 1);
+    assert_int_equal(count(PROBLEM_NOTE), 1); /* 4 is left: 3 is pending */
+
+    assert_true(build(source, rows("15", "ae"),
+                      (struct plan_request){ .only = &two, .only_count = 1 }, NULL));
+    assert_string_equal(steps(), "2");
+}
+
 static void
 test_late_ones_may_be_refused(void **state)
 {
@@ -295,6 +323,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_pending_is_disk_minus_applied, setup),
+        cmocka_unit_test_setup(test_those_for_the_background_are_for_its_runs_alone,
+                               setup),
         cmocka_unit_test_setup(test_late_ones_may_be_refused, setup),
         cmocka_unit_test_setup(test_renamed_drifted_and_orphaned_are_found, setup),
         cmocka_unit_test_setup(test_settings_make_errors_of_warnings, setup),

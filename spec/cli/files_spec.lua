@@ -111,7 +111,6 @@ describe("the migrations folder", function()
         { "an unclosed BEGIN", "SELECT 1;\nBEGIN;\nSELECT 2;", ":2", "not ended" },
         { "COMMIT AND CHAIN", "BEGIN;\nSELECT 1;\nCOMMIT AND CHAIN;\nCOMMIT;", ":3", "CHAIN" },
         { "a meta command", "SELECT 1;\n\\connect x\n", ":2:1", "meta command" },
-        { "background", "-- luamig: background\nSELECT 1;", "background runs are not supported" },
         { "READ ONLY", "BEGIN READ ONLY;\nSELECT 1;\nCOMMIT;", "READ ONLY" },
     }
     for _, case in ipairs(cases) do

@@ -14,6 +14,7 @@ static const struct option_spec options[] = {
     { "to", "V", "up to version V" },
     { "count", "N", "the first N pending ones" },
     { "only", "V", "this one; may be given several times" },
+    { "background", NULL, "what `up --background` would do" },
     { NULL, NULL, NULL },
 };
 
@@ -24,7 +25,9 @@ manner(const struct look_step *step, struct arena *arena)
     bool late = step->entry->state == STATE_LATE;
     bool partial = step->entry->state == STATE_PARTIAL;
     const char *text =
-        arena_printf(arena, "%s%s%s", step->mode, late ? ", late" : "",
+        arena_printf(arena, "%s%s%s%s", step->mode,
+                     step->entry->migration->background ? ", background" : "",
+                     late ? ", late" : "",
                      partial ? ", half done: goes on where it stopped" : "");
 
     if (step->entry->migration->up.kind != FILE_SQL)
@@ -104,7 +107,7 @@ exec(struct invocation *inv)
 
 const struct command cmd_plan = {
     .name = "plan",
-    .args = "[--to V] [--count N] [--only V]...",
+    .args = "[--to V] [--count N] [--only V]... [--background]",
     .summary = "print what `up` would do, and how",
     .options = options,
     .exec = exec,

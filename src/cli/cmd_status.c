@@ -17,6 +17,15 @@ static const struct option_spec options[] = {
     { NULL, NULL, NULL },
 };
 
+/* Those that wait for --background are not among the pending ones that are counted. */
+static const char *
+state_word(const struct plan_entry *entry)
+{
+    if (entry->state == STATE_PENDING && entry->migration->background)
+        return "background";
+    return plan_state_word(entry->state);
+}
+
 static void
 add_entry(struct table *table, const struct plan_entry *entry)
 {
@@ -25,7 +34,7 @@ add_entry(struct table *table, const struct plan_entry *entry)
     const char *cells[] = {
         m != NULL ? m->version_text
                   : arena_printf(table->arena, "%" PRId64, entry->version),
-        plan_state_word(entry->state),
+        state_word(entry),
         a != NULL ? a->applied_at : NULL,
         m != NULL ? m->environment : NULL,
         m != NULL ? m->name : a->name,
@@ -44,6 +53,8 @@ print_sum(const struct plan *plan, FILE *out)
     fprintf(out, "%zu pending, %zu late", plan->pending, plan->late);
     if (plan->excluded > 0)
         fprintf(out, ", %zu excluded", plan->excluded);
+    if (plan->background > 0)
+        fprintf(out, ", %zu background", plan->background);
     fputc('\n', out);
 }
 
@@ -160,7 +171,8 @@ const struct command cmd_status = {
     .help =
         "States: applied, pending, late (pending, below the highest applied), partial\n"
         "(half done), renamed, drift (edited after it was applied), orphan (no file),\n"
-        "excluded (pending, but for the setting exclude).\n"
+        "excluded (pending, but for the setting exclude), background (pending, for\n"
+        "`up --background` to apply; --check and --wait do not count it).\n"
         "In a layered folder each file's environment is named.",
     .options = options,
     .exec = exec,

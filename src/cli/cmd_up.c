@@ -10,6 +10,7 @@ static const struct option_spec options[] = {
     { "to", "V", "apply pending ones up to version V" },
     { "count", "N", "apply the first N pending ones" },
     { "only", "V", "apply this one; may be given several times" },
+    { "background", NULL, "apply those that say `background`, beside deploys" },
     { "rollback", NULL,
       "on a failure undo what this run applied (--on-failure rollback)" },
     { "atomic", NULL, "all pending in one transaction (--on-failure atomic)" },
@@ -38,6 +39,11 @@ read_failure(const struct invocation *inv, struct settings *settings, struct err
 
     if (rollback && atomic)
         return error_set(err, ERROR_USAGE, "--rollback does not go with --atomic");
+    if ((rollback || atomic) && invocation_has(inv, "background"))
+        return error_set(err, ERROR_USAGE, "--%s does not go with --background",
+                         rollback ? "rollback" : "atomic");
+    if (invocation_has(inv, "background"))
+        settings->on_failure = FAILURE_STOP;
     if (rollback || atomic)
         settings->on_failure = rollback ? FAILURE_ROLLBACK : FAILURE_ATOMIC;
     return true;
@@ -62,10 +68,14 @@ exec(struct invocation *inv)
 
 const struct command cmd_up = {
     .name = "up",
-    .args = "[--to V] [--count N] [--only V]... [--rollback|--atomic] [--plan]",
+    .args = "[--to V] [--count N] [--only V]... [--background] [--rollback|--atomic]\n"
+            "         [--plan]",
     .summary = "apply pending migrations",
-    .help = "Applies every version that is on disk and not applied, in ascending order,\n"
-            "late ones included. Any number of runs at once apply each exactly once.",
+    .help =
+        "Applies every version that is on disk and not applied, in ascending order,\n"
+        "late ones included. Any number of runs at once apply each exactly once.\n"
+        "Those that say `-- luamig: background` are left to `up --background`, which\n"
+        "applies nothing else and holds up no deploy; --only runs one in the foreground.",
     .options = options,
     .exec = exec,
 };

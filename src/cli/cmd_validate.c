@@ -73,6 +73,16 @@ print_file(const struct validation *v, const struct content *content, const char
         printf("  %s\n", content->sql.notices[i]);
 }
 
+static bool
+is_repeatable(const struct validation *v, const struct migration_file *file)
+{
+    const char *slash = strrchr(file->path, '/');
+    struct filename name;
+
+    filename_parse(slash != NULL ? slash + 1 : file->path, v->inv->arena, &name);
+    return name.class == FILENAME_REPEATABLE;
+}
+
 /* One file, up or down, as if it were an up file: the same rules hold. */
 static void
 validate_file(struct validation *v, const struct migration_file *file, bool down)
@@ -86,6 +96,7 @@ validate_file(struct validation *v, const struct migration_file *file, bool down
     if (file->kind == FILE_NONE)
         return;
     v->files_seen += !second;
+    alone.repeatable = is_repeatable(v, file);
     alone.down = down ? *file : (struct migration_file){ 0 };
     if (down ? content_read_down(&alone, &arena, &content, &err)
              : content_read(&alone, &arena, &content, &err)) {

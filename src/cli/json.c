@@ -74,10 +74,12 @@ entry_object(const struct plan_entry *entry, const char *mode)
     json_set_text(object, "file", m != NULL ? m->up.path : NULL);
     json_set_text(object, "environment", m != NULL ? m->environment : NULL);
     json_set_text(object, "mode", mode);
+    json_object_object_add(object, "background",
+                           json_object_new_boolean(m != NULL && m->background));
     return object;
 }
 
-/* One key for each state; pending includes late. */
+/* One key for each state; pending includes late, but not what waits for --background. */
 static struct json_object *
 counts_object(const struct plan *plan)
 {
@@ -90,6 +92,7 @@ counts_object(const struct plan *plan)
     counts[STATE_LATE] = plan->late;
     for (size_t i = 0; i <= STATE_EXCLUDED; i++)
         json_set_number(object, plan_state_word((enum plan_state)i), (int64_t)counts[i]);
+    json_set_number(object, "background", (int64_t)plan->background);
     return object;
 }
 

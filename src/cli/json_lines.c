@@ -76,6 +76,7 @@ set_summary(struct json_object *object, const struct event *e)
     if (s->kind == RUN_TRY)
         json_set_number(object, "tried", (int64_t)s->tried);
     json_set_number(object, "pending", (int64_t)s->pending);
+    json_set_number(object, "background", (int64_t)s->background);
     json_set_number(object, "elapsed_ms", s->elapsed);
     json_set_number(object, "exit", exit_status(s->outcome, e->error));
 }

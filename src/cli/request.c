@@ -36,7 +36,9 @@ request_read(const struct invocation *inv, struct plan_request *out, struct erro
     const char *to = invocation_value(inv, "to");
     const char *count = invocation_value(inv, "count");
 
-    *out = (struct plan_request){ .has_to = to != NULL, .has_count = count != NULL };
+    *out = (struct plan_request){ .has_to = to != NULL,
+                                  .has_count = count != NULL,
+                                  .background = invocation_has(inv, "background") };
     if (to != NULL && !invocation_version(to, "--to", &out->to, err))
         return false;
     if (count != NULL && !read_count(count, &out->count, err))
@@ -45,6 +47,10 @@ request_read(const struct invocation *inv, struct plan_request *out, struct erro
         return false;
     if (out->only_count > 0 && (out->has_to || out->has_count))
         return error_set(err, ERROR_USAGE, "--only does not go with --to or --count");
+    if (out->only_count > 0 && out->background)
+        return error_set(
+            err, ERROR_USAGE,
+            "--only runs in the foreground; it does not go with --background");
     if (out->has_count && out->count == 0)
         return error_set(err, ERROR_USAGE, "--count must be at least 1");
     return true;

@@ -33,14 +33,16 @@ print_stopped_up(struct progress *p, const struct event *e)
 {
     const struct run_summary *s = e->summary;
 
-    if (s->applied + s->pending == 0)
+    size_t left = s->in_background ? s->background : s->pending;
+
+    if (s->applied + left == 0)
         return;
     fputs("  ", p->out);
     print_fate(p, e);
-    fprintf(p->out, "%zu of %zu pending were applied", s->applied,
-            s->applied + s->pending);
-    if (s->pending > 0)
-        fprintf(p->out, "; run `luamig up` again%s",
+    fprintf(p->out, "%zu of %zu pending were applied", s->applied, s->applied + left);
+    if (left > 0)
+        fprintf(p->out, "; run `luamig up%s` again%s",
+                s->in_background ? " --background" : "",
                 s->outcome == OUTCOME_FAILED ? " after the fix" : "");
     fputc('\n', p->out);
 }
@@ -119,6 +121,12 @@ print_consequence(struct progress *p, const struct event *e)
     }
 }
 
+static bool
+is_up_to_date(const struct run_summary *s)
+{
+    return s->nothing_to_do && (!s->in_background || s->background == 0);
+}
+
 /* "3 applied, 0 pending, " */
 static void
 print_counts(struct progress *p, const struct run_summary *s)
@@ -126,7 +134,9 @@ print_counts(struct progress *p, const struct run_summary *s)
     switch (s->kind) {
     case RUN_UP:
         fprintf(p->out, "%s%zu applied, %zu pending, ",
-                s->nothing_to_do ? "up to date, " : "", s->applied, s->pending);
+                is_up_to_date(s) ? "up to date, " : "", s->applied, s->pending);
+        if (s->background > 0)
+            fprintf(p->out, "%zu background, ", s->background);
         return;
     case RUN_DOWN:
         fprintf(p->out, "%s%zu undone, ",

@@ -6,6 +6,7 @@
 #include "engine/doubt.h"
 #include "engine/frame.h"
 #include "engine/outside.h"
+#include "engine/own_lock.h"
 #include "engine/ramp.h"
 #include "engine/scripted.h"
 #include "pg/exec.h"
@@ -80,7 +81,10 @@ commit(void *ctx, const char *step, struct error *err)
     if (step != NULL && content_has_steps(s->content))
         add_step(s, &items, step);
     frame_add_commit(&frame);
-    return run_items(s, &items, err);
+    if (!run_items(s, &items, err))
+        return false;
+    ramp_part_done(s->m, s->content);
+    return true;
 }
 
 static bool
@@ -173,6 +177,8 @@ record(struct scripted *s, struct error *err)
     struct items items = { 0 };
     struct frame frame = frame_of(s, &items);
 
+    if (!own_lock_before_row(s->m, err))
+        return false;
     frame_add_record(&frame, s->steps);
     return run_items(s, &items, err);
 }

@@ -4,6 +4,7 @@
 
 #include "engine/aftermath.h"
 #include "engine/doubt.h"
+#include "engine/own_lock.h"
 #include "engine/resume.h"
 #include "engine/unit.h"
 #include "pg/wait.h"
@@ -61,8 +62,10 @@ record(struct stepper *s)
     struct items items = { 0 };
     struct frame frame = unit_frame(s, &items);
 
-    frame_add_record(&frame, s->steps);
     s->at = 0;
+    if (!own_lock_before_row(s->m, s->err))
+        return false;
+    frame_add_record(&frame, s->steps);
     return unit_send_items(s, &items, false);
 }
 

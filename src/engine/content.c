@@ -123,6 +123,34 @@ parse(struct arena *arena, const struct goose *goose, struct content *out,
            in_file(err, out->path, script);
 }
 
+/*
+ * What runs beside deploys must not be one long transaction: their CREATE INDEX
+ * CONCURRENTLY would wait for its end.
+ */
+static bool
+check_background(const struct content *out, struct error *err)
+{
+    const struct migration *migration = out->migration;
+    const char *reason = NULL;
+
+    if (!out->directives.background || out->unrecorded)
+        return true;
+    if (migration->repeatable)
+        reason = "is not for repeatables";
+    else if (out->down && !migration->down.goose)
+        reason = "is for ups only";
+    else if (!out->down && !content_keeps(out))
+        reason = "needs 'no-transaction'";
+    if (reason == NULL)
+        return true;
+    error_set(err, ERROR_PLAN, "directive 'background' %s", reason);
+    if (!content_keeps(out))
+        error_hint(err, "A long transaction would hold up deploys: write `-- luamig: "
+                        "no-transaction background`, or leave `background` out.");
+    error_at(err, "", out->directives.background_line, 0);
+    return in_file(err, out->path, &out->script);
+}
+
 static bool
 ends_in(const char *path, const char *ending)
 {
@@ -174,7 +202,7 @@ content_read(const struct migration *migration, struct arena *arena, struct cont
 {
     *out = (struct content){ .migration = migration };
     return read_script(&migration->up, false, arena, out, err) &&
-           read_undo(migration, arena, out, err);
+           check_background(out, err) && read_undo(migration, arena, out, err);
 }
 
 bool
@@ -182,7 +210,8 @@ content_read_down(const struct migration *migration, struct arena *arena,
                   struct content *out, struct error *err)
 {
     *out = (struct content){ .migration = migration, .down = true };
-    return read_script(&migration->down, true, arena, out, err);
+    return read_script(&migration->down, true, arena, out, err) &&
+           check_background(out, err);
 }
 
 bool
@@ -224,12 +253,22 @@ content_take_down(const struct migration *migration, enum file_kind kind,
 }
 
 bool
-content_is_supported(const struct content *content, struct error *err)
+content_says_background(const struct migration *migration)
 {
-    if (!content->directives.background)
-        return true;
-    error_set(err, ERROR_PLAN, "background runs are not supported by this version");
-    return error_at(err, content->path, 0, 0);
+    struct arena arena = { 0 };
+    struct fs_text text;
+    struct goose goose = { 0 };
+    struct directives directives = { 0 };
+    struct error ignored = { 0 };
+    bool says = fs_read(migration->up.path, &arena, &text, &ignored) &&
+                (migration->up.kind != FILE_SQL ||
+                 take_section(marks_of(&migration->up, false), &arena, &text, &goose,
+                              &ignored)) &&
+                directives_read(text.bytes, text.size, &arena, &directives, &ignored) &&
+                directives.background;
+
+    arena_release(&arena);
+    return says;
 }
 
 bool

@@ -52,11 +52,8 @@ bool content_take_down(const struct migration *migration, enum file_kind kind,
                        const char *text, struct arena *arena, struct content *out,
                        struct error *err);
 
-/*
- * Whether `up` can run it: background runs are not there yet, and what cannot be run must
- * not be recorded. ERROR_PLAN with the file.
- */
-bool content_is_supported(const struct content *content, struct error *err);
+/* Whether the migration's up file says `background`; one that cannot be read does not. */
+bool content_says_background(const struct migration *migration);
 
 /*
  * What is recorded of it: a row in the applied set, rows in _steps, an attempt in the

@@ -17,7 +17,8 @@ doubt_is(const struct migrator *m, const struct error *err)
 {
     if (m->server.work.lost)
         return m->settings->lock != LOCK_LEASE || m->server.lock_lost == NULL;
-    return err->kind == ERROR_LOCK && m->settings->lock == LOCK_ADVISORY;
+    return err->kind == ERROR_LOCK && m->settings->lock == LOCK_ADVISORY &&
+           !m->second.refused;
 }
 
 static void

@@ -40,7 +40,7 @@ enum outcome {
     OUTCOME_REFUSED,      /* nothing was tried */
     OUTCOME_FAILED,       /* a migration failed and was rolled back; earlier ones stay */
     OUTCOME_RESTORED,     /* it failed, and nothing of the run stays */
-    OUTCOME_LEASE_LOST,   /* rolled back too, because the lease was lost */
+    OUTCOME_LEASE_LOST,   /* rolled back too: the lease was lost, or a lock not had */
     OUTCOME_NOT_RESTORED, /* something is half done, or a question is left */
     OUTCOME_TIMEOUT,
     OUTCOME_SIGNAL
@@ -72,9 +72,11 @@ struct run_summary {
     enum run_kind kind;
     int64_t version; /* down: the one undone last */
     size_t applied, undone;
-    size_t tried;     /* of a dry run */
-    const char *fate; /* after an undo: what is as it was and what is not; or NULL */
-    size_t pending;   /* what is left */
+    size_t tried;       /* of a dry run */
+    const char *fate;   /* after an undo: what is as it was and what is not; or NULL */
+    size_t pending;     /* what is left */
+    size_t background;  /* left to `up --background`; not among pending */
+    bool in_background; /* it was `up --background` */
     int64_t elapsed;
     const char *target; /* "app@db1"; "" before a connection stood */
     bool nothing_to_do;

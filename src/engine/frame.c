@@ -137,9 +137,10 @@ void
 frame_add_commit(const struct frame *frame)
 {
     struct guard guard = migrator_guard(frame->m, GUARD_NO_ROW, 0);
-    bool reads = guard.lease != NULL && !frame->confirm;
+    bool reads = guard.lock.lease != NULL && !frame->confirm;
 
     guard.has_lock = guard.has_lock && !frame->confirm;
+    guard.has_second = guard.has_second && !frame->confirm;
     items_add(frame->items, ITEM_CONSTRAINTS, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
     if (reads)
         frame_add_own_role(frame);

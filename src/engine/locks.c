@@ -12,8 +12,8 @@ look_at_leases(struct migrator *m, struct locks *out, struct error *err)
 
     if (!applied_look(work, &m->settings->table, m->arena, &m->table, err))
         return false;
-    if (m->table.has_lock &&
-        !lease_read(work, m->lease.table, NULL, m->arena, &out->rows, &out->count, err))
+    if (m->table.has_lock && !lease_read(work, m->lock.lease.table, NULL, m->arena,
+                                         &out->rows, &out->count, err))
         return false;
     for (size_t i = 0; i < out->count; i++) {
         if (strcmp(out->rows[i].name, LEASE_RUN) == 0 &&
@@ -21,7 +21,7 @@ look_at_leases(struct migrator *m, struct locks *out, struct error *err)
             out->run = &out->rows[i];
     }
     if (out->run != NULL)
-        out->holder = arena_printf(m->arena, "the run lock, held by %s",
+        out->holder = arena_printf(m->arena, "%s, held by %s", m->server.lock_name,
                                    lease_holder(work, out->run, m->arena));
     return true;
 }
@@ -34,7 +34,12 @@ look(struct migrator *m, struct locks *out, struct error *err)
     case LOCK_LEASE: return look_at_leases(m, out, err);
     case LOCK_ADVISORY: break;
     }
-    return blockers_lock_holder(&m->server.work, m->key, m->arena, &out->holder, err);
+    if (!blockers_lock_holder(&m->server.work, m->lock.key, m->arena, &out->holder, err))
+        return false;
+    if (out->holder != NULL)
+        out->holder =
+            arena_printf(m->arena, "%s, held by %s", m->server.lock_name, out->holder);
+    return true;
 }
 
 bool
@@ -66,7 +71,7 @@ locks_release(const struct settings *settings, const struct locks *locks,
 
     migrator_init(&m, "lock", settings, NULL, stop, arena);
     ok = migrator_connect(&m, err) &&
-         lease_free(&m.server.work, m.lease.table, locks->run, &freed, err);
+         lease_free(&m.server.work, m.lock.lease.table, locks->run, &freed, err);
     migrator_release(&m);
     if (!ok || freed)
         return ok;

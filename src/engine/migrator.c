@@ -14,6 +14,16 @@ on_patience(void *ctx, const char *text)
     migrator_notify(m, (struct event){ .kind = EVENT_WAITING, .text = text });
 }
 
+struct held_lock
+migrator_run_lock(struct migrator *m)
+{
+    const struct settings *settings = m->settings;
+
+    return (struct held_lock){ .key = lock_key(&settings->table),
+                               .fence = lock_fence(&settings->table, m->run),
+                               .lease = lease_new(settings, LEASE_RUN, m->arena) };
+}
+
 void
 migrator_init(struct migrator *m, const char *command, const struct settings *settings,
               const struct observer *observer, struct stop *stop, struct arena *arena)
@@ -26,14 +36,13 @@ migrator_init(struct migrator *m, const char *command, const struct settings *se
         .label = "",
     };
     digest_random_hex(m->run, 8);
-    m->key = lock_key(&settings->table);
-    m->fence = lock_fence(&settings->table, m->run);
-    m->lease = lease_new(settings, LEASE_RUN, arena);
+    m->lock = migrator_run_lock(m);
     m->server = (struct server){
         .settings = settings,
         .run = m->run,
         .command = command,
         .stop = stop,
+        .lock_name = "the run lock",
         .notices = &m->notices,
         .watch = { .tick = watch_tick, .ctx = m },
         .patience = { .waiting = on_patience, .ctx = m },
@@ -69,7 +78,7 @@ take_lease(struct migrator *m, struct error *err)
 {
     const char *from = NULL;
 
-    if (!lease_acquire(&m->server, &m->lease, m->arena, &from, err))
+    if (!lease_acquire(&m->server, &m->lock.lease, m->arena, &from, err))
         return false;
     if (from != NULL)
         migrator_notify(m, (struct event){ .kind = EVENT_NOTICE,
@@ -86,7 +95,7 @@ take_lock(struct migrator *m, struct error *err)
 {
     if (m->settings->lock == LOCK_LEASE)
         return take_lease(m, err);
-    return lock_acquire(&m->server, m->key, m->fence, err);
+    return lock_acquire(&m->server, m->lock.key, m->lock.fence, err);
 }
 
 bool
@@ -115,7 +124,7 @@ void
 migrator_unlock(struct migrator *m, const char *outcome)
 {
     if (m->locked && m->settings->lock == LOCK_LEASE)
-        lease_release(&m->server, &m->lease, outcome);
+        lease_release(&m->server, &m->lock.lease, outcome);
     else if (m->locked)
         lock_release(&m->server);
     m->locked = false;
@@ -176,12 +185,22 @@ migrator_table(struct migrator *m, const char *suffix)
     return applied_ident(m->arena, &m->settings->table, suffix);
 }
 
+static struct guard_lock
+guarded(const struct migrator *m, const struct held_lock *lock)
+{
+    return (struct guard_lock){
+        .lease = m->settings->lock == LOCK_LEASE ? &lock->lease : NULL,
+        .fence = lock->fence,
+    };
+}
+
 struct guard
 migrator_guard(struct migrator *m, enum guard_row row, int64_t version)
 {
     return (struct guard){ .has_lock = m->settings->lock != LOCK_NONE,
-                           .lease = m->settings->lock == LOCK_LEASE ? &m->lease : NULL,
-                           .fence = m->fence,
+                           .lock = guarded(m, &m->lock),
+                           .has_second = m->second.held,
+                           .second = guarded(m, &m->second.lock),
                            .row = row,
                            .table = migrator_table(m, ""),
                            .version = version };

@@ -32,6 +32,20 @@ struct ramp {
     int64_t told;   /* monotonic ms: progress was told last */
 };
 
+/* What is locked: by an advisory lock with its fence (pg/guard), or by a lease. */
+struct held_lock {
+    uint64_t key, fence;
+    struct lease lease;
+};
+
+/* Another one beside it, with connections of its own (engine/own_lock). */
+struct second_lock {
+    bool held;
+    bool refused; /* it could not be had */
+    struct server server;
+    struct held_lock lock;
+};
+
 struct migrator {
     const struct settings *settings;
     const struct observer *observer;
@@ -44,10 +58,11 @@ struct migrator {
     const char *environments;   /* that are selected, as the history keeps them */
     const char *label;          /* "app@db1"; "" before a connection stood */
     bool locked;
-    bool dry_run;        /* what runs is rolled back */
-    bool undoing;        /* a failed run goes back to its start, in time of its own */
-    uint64_t key, fence; /* of the run lock, pg/lock */
-    struct lease lease;  /* of the run lock, lock = "lease" */
+    bool dry_run;          /* what runs is rolled back */
+    bool undoing;          /* a failed run goes back to its start, in time of its own */
+    bool background;       /* `up --background`: no limits but the files' */
+    struct held_lock lock; /* the run lock; in the background the version's own */
+    struct second_lock second;
     struct activity activity;
     struct ramp ramp;
 };
@@ -67,6 +82,9 @@ bool migrator_connect(struct migrator *m, struct error *err);
  */
 bool migrator_lock(struct migrator *m, struct error *err);
 void migrator_unlock(struct migrator *m, const char *outcome);
+
+/* The run lock, whatever else the migrator holds. */
+struct held_lock migrator_run_lock(struct migrator *m);
 
 /* Asks, outside a migration's transaction, whether the run lock is held. ERROR_LOCK. */
 bool migrator_check_lock(struct migrator *m, struct error *err);

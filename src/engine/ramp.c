@@ -24,6 +24,13 @@ ramp_begin(struct migrator *m, const struct content *content)
     m->server.watch.every = 0;
 }
 
+void
+ramp_part_done(struct migrator *m, const struct content *content)
+{
+    if (m->background)
+        ramp_begin(m, content);
+}
+
 /* What the file, or a fixed setting, says; -1: the ramp decides. */
 static int64_t
 fixed(const struct migrator *m, const struct content *content)

@@ -21,6 +21,12 @@ int64_t ramp_timeout(const struct migrator *m, const struct content *content, bo
 bool ramp_is_on(const struct migrator *m, const struct content *content);
 
 /*
+ * Behind each part of a migration that is committed: in the background, where a run may last
+ * for days, each part has lock_retry of its own.
+ */
+void ramp_part_done(struct migrator *m, const struct content *content);
+
+/*
  * After a failure that was rolled back: whether it is worth another attempt. If so the
  * blockers are told, and a pause outside the lock queue is over when it returns. false: the
  * failure stands; or the run was told to stop meanwhile, which *err then says.

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/aside.h"
 #include "engine/batch.h"
 #include "engine/migrator.h"
 #include "engine/preflight.h"
@@ -71,6 +72,7 @@ quick_look(struct run *run, bool *nothing)
         !survey_plan(&run->m, survey, run->request, run->err))
         return false;
     run->summary->pending = survey->plan.pending;
+    run->summary->background = survey->plan.background;
     *nothing = survey->plan.step_count == 0 && survey->takeover.action != TAKEOVER_RECORD;
     if (*nothing)
         tell_empty(run);
@@ -100,15 +102,31 @@ take_over(struct run *run)
     return true;
 }
 
-/* The truth, read under the lock; then the contents, and the plan with all its problems. */
+/* A row of its own would keep the other tool's from being taken over. */
 static bool
-plan_under_lock(struct run *run)
+refuse_take_over(struct run *run)
+{
+    const struct takeover *takeover = &run->survey.takeover;
+
+    if (!run->request->background || takeover->action != TAKEOVER_RECORD)
+        return true;
+    error_set(run->err, ERROR_PLAN, "%s is to be taken over before anything else",
+              takeover->text);
+    return error_hint(run->err, "Run `luamig up` first.");
+}
+
+/*
+ * The truth, read under the lock; then the contents, and the plan with all its problems. In
+ * the background there is no lock yet: each step has its own, and looks again.
+ */
+static bool
+plan_in_full(struct run *run)
 {
     struct migrator *m = &run->m;
     struct survey *survey = &run->survey;
 
     survey->quick = false;
-    if (!survey_record(m, survey, run->err) ||
+    if (!survey_record(m, survey, run->err) || !refuse_take_over(run) ||
         !applied_create(&m->server.work, &m->settings->table, &m->table, m->arena,
                         run->err) ||
         !take_over(run) || !survey_plan(m, survey, run->request, run->err))
@@ -117,6 +135,7 @@ plan_under_lock(struct run *run)
     if (!survey_plan(m, survey, run->request, run->err))
         return false;
     run->summary->pending = survey->plan.pending;
+    run->summary->background = survey->plan.background;
     return tell_and_check(run) &&
            (survey->plan.step_count == 0 || survey_tell_environments(m, run->err)) &&
            preflight(m, survey->contents, survey->plan.step_count, run->err) &&
@@ -137,13 +156,17 @@ run_steps(struct run *run)
     if (!nothing) {
         migrator_notify(&run->m, (struct event){ .kind = EVENT_RUN_STARTED,
                                                  .steps = run->survey.plan.step_count });
-        if (!migrator_lock(&run->m, run->err) || !plan_under_lock(run))
+        if ((!run->request->background && !migrator_lock(&run->m, run->err)) ||
+            !plan_in_full(run))
             return false;
     }
     run->summary->outcome = OUTCOME_DONE;
     run->summary->nothing_to_do = run->survey.plan.step_count == 0;
-    return run->summary->nothing_to_do ||
-           batch_apply(&run->m, survey, run->summary, run->err);
+    if (run->summary->nothing_to_do)
+        return true;
+    return run->request->background
+               ? aside_apply(&run->m, survey, run->summary, run->err)
+               : batch_apply(&run->m, survey, run->summary, run->err);
 }
 
 bool
@@ -155,8 +178,9 @@ run_up(const struct settings *settings, const struct plan_request *request,
     int64_t began = stop_now();
     bool done;
 
-    *summary = (struct run_summary){ .target = "" };
-    migrator_init(&run.m, "up", settings, observer, stop, arena);
+    *summary = (struct run_summary){ .target = "", .in_background = request->background };
+    migrator_init(&run.m, request->background ? "up --background" : "up", settings,
+                  observer, stop, arena);
     done = run_steps(&run);
     step_finish(&run.m, summary, began, done ? NULL : err);
     return done;

@@ -99,7 +99,7 @@ read_contents(struct run *run)
                       ? take_from_files(run, entry->migration, content)
                       : take_from_history(run, entry, content);
 
-        if (!ok || !content_is_supported(content, run->err))
+        if (!ok)
             return false;
     }
     return true;

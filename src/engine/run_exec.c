@@ -35,8 +35,7 @@ read_file(struct run *run, const char *path)
 {
     struct content *content = next_content(run);
 
-    return content_read_file(path, run->request->down, run->m.arena, content, run->err) &&
-           content_is_supported(content, run->err);
+    return content_read_file(path, run->request->down, run->m.arena, content, run->err);
 }
 
 static bool

@@ -1,6 +1,7 @@
 #include "engine/step.h"
 
 #include "engine/apply.h"
+#include "engine/own_lock.h"
 #include "engine/ramp.h"
 #include "pg/wait.h"
 
@@ -15,6 +16,8 @@ start_clock(struct migrator *m, const struct directives *directives)
 
     if (m->undoing)
         limit = UNDO_LIMIT;
+    else if (m->background && !directives->has_timeout)
+        limit = 0;
     else if (directives->has_timeout)
         stop_pause(m->stop, LIMIT_RUN);
     stop_limit(m->stop, LIMIT_MIGRATION, limit);
@@ -38,6 +41,8 @@ remark(const struct content *content, enum apply_result result)
 static enum apply_result
 apply(struct migrator *m, const struct content *content, struct error *err)
 {
+    if (!own_lock_beside(m, content->migration, err))
+        return APPLY_FAILED;
     if (!content_keeps(content))
         return apply_tx(m, content, err);
     return content->kind == FILE_LUA ? apply_script(m, content, err)
@@ -69,7 +74,7 @@ outcome_of(const struct migrator *m, enum apply_result result, const struct erro
         return OUTCOME_NOT_RESTORED;
     if (err->kind == ERROR_SIGNAL)
         return OUTCOME_SIGNAL;
-    if (err->kind == ERROR_LOCK && m->settings->lock == LOCK_LEASE)
+    if (err->kind == ERROR_LOCK && (m->settings->lock == LOCK_LEASE || m->second.refused))
         return OUTCOME_LEASE_LOST;
     return err->kind == ERROR_TIMEOUT ? OUTCOME_TIMEOUT : OUTCOME_FAILED;
 }
@@ -79,6 +84,8 @@ static void
 count(const struct content *content, bool done, struct run_summary *summary)
 {
     bool back = content->down && summary->kind == RUN_UP;
+    size_t *left =
+        content->migration->background ? &summary->background : &summary->pending;
 
     summary->version = content->migration->version;
     if (content->down)
@@ -86,10 +93,10 @@ count(const struct content *content, bool done, struct run_summary *summary)
     else
         summary->applied += done;
     if (!back) {
-        summary->pending--;
+        --*left;
     } else if (!content->partial) {
         summary->applied -= done;
-        summary->pending += done;
+        *left += done;
     }
 }
 
@@ -110,6 +117,7 @@ step_run(struct migrator *m, const struct content *content, struct step_place pl
     ramp_begin(m, content);
     start_clock(m, &content->directives);
     result = apply(m, content, err);
+    own_lock_end_second(m, result == APPLY_FAILED ? "failed" : "done");
     stop_clock(m);
     tell(m, event, result, err);
     m->activity.content = NULL;

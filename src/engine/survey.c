@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/background.h"
 #include "pg/history.h"
 #include "pg/steps.h"
 #include "plan/exclude.h"
@@ -202,18 +203,36 @@ survey_plan(struct migrator *m, struct survey *survey, const struct plan_request
                                                  ? survey->source.repeatable_count
                                                  : 0 };
 
+    background_mark(m, survey);
     begin_problems(m, survey);
     if (!plan_build(&in, m->arena, &survey->plan, &survey->problems, err))
         return false;
+    background_report(m, survey, request);
     check_width(m, survey);
     report_without_file(m, survey);
     return true;
 }
 
-static void
-add_file_problem(struct migrator *m, struct survey *survey,
-                 const struct migration *migration, const struct error *err)
+static bool
+is_known(const struct problems *problems, const struct error *err)
 {
+    for (size_t i = 0; i < problems->count; i++) {
+        const struct problem *problem = &problems->list[i];
+
+        if (problem->file != NULL && strcmp(problem->file, err->place.file) == 0 &&
+            problem->line == err->place.line &&
+            strcmp(problem->message, err->message) == 0)
+            return true;
+    }
+    return false;
+}
+
+void
+survey_add_file_problem(struct migrator *m, struct survey *survey,
+                        const struct migration *migration, const struct error *err)
+{
+    if (is_known(&survey->file_problems, err))
+        return;
     problems_add(&survey->file_problems, m->arena,
                  &(struct problem){ .kind = PROBLEM_FILE,
                                     .level = PROBLEM_ERROR,
@@ -239,7 +258,7 @@ refuse(struct migrator *m, struct survey *survey, const struct migration *migrat
     error_set(&err, ERROR_PLAN, "%s %s", source_label(migration, m->arena), reason);
     error_hint(&err, "Run it without, or set on_failure = \"stop\".");
     error_at(&err, migration->up.path, 0, 0);
-    add_file_problem(m, survey, migration, &err);
+    survey_add_file_problem(m, survey, migration, &err);
 }
 
 /* A run that is to leave things as they were begins with nothing that it cannot undo. */
@@ -262,7 +281,7 @@ check_failure_rule(struct migrator *m, struct survey *survey, size_t step)
     else if (migration->down.kind == FILE_NONE)
         refuse(m, survey, migration, "has no down (on_failure = rollback)");
     else if (!content_read_down(migration, m->arena, &survey->downs[step], &err))
-        add_file_problem(m, survey, migration, &err);
+        survey_add_file_problem(m, survey, migration, &err);
 }
 
 static void
@@ -279,9 +298,8 @@ read_steps(struct migrator *m, struct survey *survey)
     for (size_t i = 0; i < plan->step_count; i++) {
         const struct migration *migration = plan->steps[i]->migration;
 
-        if (!content_read(migration, m->arena, &survey->contents[i], &err) ||
-            !content_is_supported(&survey->contents[i], &err))
-            add_file_problem(m, survey, migration, &err);
+        if (!content_read(migration, m->arena, &survey->contents[i], &err))
+            survey_add_file_problem(m, survey, migration, &err);
         else
             check_failure_rule(m, survey, i);
     }
@@ -303,7 +321,7 @@ survey_contents(struct migrator *m, struct survey *survey)
             continue;
         if (!content_has_drifted(migration, set->rows[i].checksum, &survey->drifted[i],
                                  &err))
-            add_file_problem(m, survey, migration, &err);
+            survey_add_file_problem(m, survey, migration, &err);
     }
 }
 

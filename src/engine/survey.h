@@ -16,6 +16,7 @@ struct survey {
     struct applied_set set;
     struct takeover takeover; /* what is to be taken over before anything else */
     struct plan plan;
+    bool *read; /* per source migration: its directives were looked at; or NULL */
     struct problems file_problems; /* of the names */
     struct problems problems;      /* all of them */
     struct repeat *repeats;        /* source.repeatable_count of them */
@@ -54,6 +55,10 @@ bool survey_plan(struct migrator *m, struct survey *survey,
  * drift is off). What is wrong with a file becomes a problem.
  */
 void survey_contents(struct migrator *m, struct survey *survey);
+
+/* Adds what is wrong with a file, once, to the problems that every plan begins with. */
+void survey_add_file_problem(struct migrator *m, struct survey *survey,
+                             const struct migration *migration, const struct error *err);
 
 /* Tells the observer every problem. */
 void survey_tell(struct migrator *m, const struct survey *survey);

@@ -310,5 +310,6 @@ unit_run_patiently(struct stepper *s, const struct sql_unit *unit)
             !ramp_again(s->m, s->content, s->err))
             return false;
     }
+    ramp_part_done(s->m, s->content);
     return true;
 }

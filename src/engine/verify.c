@@ -141,8 +141,7 @@ verify_survey(struct migrator *m, struct survey *survey, struct error *err)
     for (size_t i = 0; i < plan->entry_count; i++) {
         const struct plan_entry *entry = &plan->entries[i];
 
-        if (entry->state == STATE_PENDING || entry->state == STATE_LATE ||
-            entry->state == STATE_PARTIAL)
+        if (plan_is_pending(entry) && !entry->migration->background)
             add_pending(m, survey, entry);
     }
     if (!indexes_invalid(&m->server.work, NULL, NULL, m->arena, &indexes, err))

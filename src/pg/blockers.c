@@ -142,9 +142,8 @@ blockers_lock_holder(struct session *control, uint64_t key, struct arena *arena,
         char age[32];
 
         since = exec_value(res, 0, 4);
-        *text = arena_printf(arena, "the run lock, held by pid %s ('%s' as %s, for %s)",
-                             PQgetvalue(res, 0, 0), or_hidden(res, 0, 1),
-                             or_hidden(res, 0, 2),
+        *text = arena_printf(arena, "pid %s ('%s' as %s, for %s)", PQgetvalue(res, 0, 0),
+                             or_hidden(res, 0, 1), or_hidden(res, 0, 2),
                              since != NULL ? words_elapsed(strtoll(since, NULL, 10), age,
                                                            sizeof(age))
                                            : "an unknown time");

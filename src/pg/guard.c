@@ -5,14 +5,24 @@
 #include "pg/exec.h"
 
 static const char *
-lock_condition(const struct guard *guard, struct arena *arena)
+condition_of(const struct guard_lock *lock, struct arena *arena)
 {
-    if (guard->lease != NULL)
-        return lease_condition(guard->lease, arena);
+    if (lock->lease != NULL)
+        return lease_condition(lock->lease, arena);
     return arena_printf(arena,
                         "NOT pg_catalog.pg_try_advisory_xact_lock_shared("
                         "(%" PRId64 ")::pg_catalog.int8)",
-                        (int64_t)guard->fence);
+                        (int64_t)lock->fence);
+}
+
+static const char *
+lock_condition(const struct guard *guard, struct arena *arena)
+{
+    const char *lock = guard->has_lock ? condition_of(&guard->lock, arena) : "true";
+
+    if (!guard->has_second)
+        return lock;
+    return arena_printf(arena, "%s AND %s", lock, condition_of(&guard->second, arena));
 }
 
 /* After a stray COMMIT the row is there, but of another transaction. */
@@ -37,7 +47,7 @@ row_condition(const struct guard *guard, struct arena *arena)
 const char *
 guard_sql(const struct guard *guard, struct arena *arena)
 {
-    const char *lock = guard->has_lock ? lock_condition(guard, arena) : "true";
+    const char *lock = lock_condition(guard, arena);
     const char *row = row_condition(guard, arena);
 
     /* A constant in the ELSE would be folded by the planner and fail always. */

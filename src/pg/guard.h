@@ -23,10 +23,17 @@ enum guard_row {
     GUARD_TABLE     /* the table is there: a repeatable has no row in it */
 };
 
-struct guard {
-    bool has_lock;             /* false: lock = "none" */
-    const struct lease *lease; /* NULL: an advisory lock with this fence */
+/* A lock as the guard sees it: a lease, or (NULL) an advisory lock with this fence. */
+struct guard_lock {
+    const struct lease *lease;
     uint64_t fence;
+};
+
+struct guard {
+    bool has_lock; /* false: lock = "none" */
+    struct guard_lock lock;
+    bool has_second; /* a second lock is held beside it */
+    struct guard_lock second;
     enum guard_row row;
     const char *table; /* quoted, qualified */
     int64_t version;

@@ -124,7 +124,7 @@ struct taking {
     struct server *server;
     const struct lease *lease;
     struct arena *arena;
-    const char *sql;
+    const char *sql, *greeting;
     char ms[32], host[256], pid[32];
     const char *from;
     int64_t sent;
@@ -181,8 +181,9 @@ say_holder(void *ctx)
 {
     struct taking *t = ctx;
     struct session_patience *patience = &t->server->patience;
-    const char *text = "the run lock, held by another run of luamig";
     struct arena arena = { 0 };
+    const char *text =
+        arena_printf(&arena, "%s, held by another run of luamig", t->server->lock_name);
     struct error err = { 0 };
     struct lease_row *rows;
     size_t count;
@@ -190,7 +191,7 @@ say_holder(void *ctx)
     if (lease_read(&t->server->lock, t->lease->table, t->lease->name, &arena, &rows,
                    &count, &err) &&
         count > 0)
-        text = arena_printf(&arena, "the run lock, held by %s",
+        text = arena_printf(&arena, "%s, held by %s", t->server->lock_name,
                             lease_holder(&t->server->lock, rows, &arena));
     patience->waiting(patience->ctx, text);
     arena_release(&arena);
@@ -198,11 +199,11 @@ say_holder(void *ctx)
 
 /* From here on the connection is the thread's. */
 static bool
-begin_heartbeat(struct taking *t, const char *greeting, struct error *err)
+begin_heartbeat(struct taking *t, struct error *err)
 {
     const struct lease *lease = t->lease;
     struct heartbeat_orders orders = {
-        .greeting = greeting,
+        .greeting = t->greeting,
         .renew = arena_printf(t->arena, renew_sql, lease->table),
         .look = arena_printf(t->arena, look_sql, lease->table),
         .values = { lease->name, lease->token,
@@ -218,34 +219,51 @@ begin_heartbeat(struct taking *t, const char *greeting, struct error *err)
     return true;
 }
 
+/* On its way to a lease: the connection is open, with its limits set. */
+static bool
+begin_taking(struct taking *t, const struct lease *lease, struct error *err)
+{
+    struct server *server = t->server;
+    char limits[512];
+
+    t->lease = lease;
+    t->sql = arena_printf(t->arena, take_sql, lease->table, lease->table);
+    session_limits(server, limits, sizeof(limits));
+    t->greeting = arena_printf(t->arena, greeting_sql, limits, lease->ms / 3 + 1);
+    snprintf(t->ms, sizeof(t->ms), "%" PRId64, lease->ms);
+    snprintf(t->pid, sizeof(t->pid), "%d", (int)getpid());
+    if (gethostname(t->host, sizeof(t->host) - 1) != 0)
+        snprintf(t->host, sizeof(t->host), "unknown");
+    server->pinged = stop_now(); /* no ping: this connection is not idle */
+    return create(server, lease, t->arena, err) &&
+           session_open(server, SESSION_LOCK, err) &&
+           exec_command(&server->lock, t->greeting, NULL, err);
+}
+
 bool
 lease_acquire(struct server *server, const struct lease *lease, struct arena *arena,
               const char **from, struct error *err)
 {
-    struct taking t = { .server = server,
-                        .lease = lease,
-                        .arena = arena,
-                        .sql =
-                            arena_printf(arena, take_sql, lease->table, lease->table) };
+    struct taking t = { .server = server, .arena = arena };
     struct polling polling = {
         .server = server, .attempt = take, .say_holder = say_holder, .ctx = &t
     };
-    char limits[512];
-    const char *greeting;
 
-    session_limits(server, limits, sizeof(limits));
-    greeting = arena_printf(arena, greeting_sql, limits, lease->ms / 3 + 1);
-    snprintf(t.ms, sizeof(t.ms), "%" PRId64, lease->ms);
-    snprintf(t.pid, sizeof(t.pid), "%d", (int)getpid());
-    if (gethostname(t.host, sizeof(t.host) - 1) != 0)
-        snprintf(t.host, sizeof(t.host), "unknown");
-    server->pinged = stop_now(); /* no ping: this connection is not idle */
-    if (!create(server, lease, arena, err) || !session_open(server, SESSION_LOCK, err) ||
-        !exec_command(&server->lock, greeting, NULL, err) ||
-        !polling_acquire(&polling, err) || !begin_heartbeat(&t, greeting, err))
+    if (!begin_taking(&t, lease, err) || !polling_acquire(&polling, err) ||
+        !begin_heartbeat(&t, err))
         return false;
     *from = t.from;
     return true;
+}
+
+bool
+lease_try(struct server *server, const struct lease *lease, struct arena *arena,
+          bool *had, struct error *err)
+{
+    struct taking t = { .server = server, .arena = arena };
+
+    return begin_taking(&t, lease, err) && take(&t, had, err) &&
+           (!*had || begin_heartbeat(&t, err));
 }
 
 void

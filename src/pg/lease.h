@@ -36,6 +36,10 @@ struct lease lease_new(const struct settings *settings, const char *name,
 bool lease_acquire(struct server *server, const struct lease *lease, struct arena *arena,
                    const char **from, struct error *err);
 
+/* One attempt, without waiting; *had false: somebody else holds it. */
+bool lease_try(struct server *server, const struct lease *lease, struct arena *arena,
+               bool *had, struct error *err);
+
 /* Gives it back, if it is still ours, with the outcome; ends heartbeat and connection. */
 void lease_release(struct server *server, const struct lease *lease, const char *outcome);
 

@@ -71,7 +71,10 @@ say_holder(void *ctx)
     if (control != NULL)
         blockers_lock_holder(control, a->key, &arena, &holder, &err);
     a->server->patience.waiting(a->server->patience.ctx,
-                                holder != NULL ? holder : "another run of luamig");
+                                holder != NULL
+                                    ? arena_printf(&arena, "%s, held by %s",
+                                                   a->server->lock_name, holder)
+                                    : "another run of luamig");
     arena_release(&arena);
 }
 
@@ -84,6 +87,15 @@ lock_acquire(struct server *server, uint64_t key, uint64_t fence, struct error *
     };
 
     return session_open(server, SESSION_LOCK, err) && polling_acquire(&polling, err);
+}
+
+bool
+lock_try(struct server *server, uint64_t key, uint64_t fence, bool *had,
+         struct error *err)
+{
+    struct attempt attempt = { .server = server, .key = key, .fence = fence };
+
+    return session_open(server, SESSION_LOCK, err) && try_lock(&attempt, had, err);
 }
 
 void

@@ -26,6 +26,10 @@ uint64_t lock_fence(const struct table_name *table, const char *run);
  */
 bool lock_acquire(struct server *server, uint64_t key, uint64_t fence, struct error *err);
 
+/* One attempt, without waiting; *had false: somebody else holds it. */
+bool lock_try(struct server *server, uint64_t key, uint64_t fence, bool *had,
+              struct error *err);
+
 /* Gives it back and ends its connection. */
 void lock_release(struct server *server);
 

@@ -60,6 +60,7 @@ struct server {
     int version;           /* 150004 */
     bool standby;          /* pg_is_in_recovery() */
     bool cleaning;         /* what stopped the run no longer stops a statement */
+    const char *lock_name; /* of what lock is for, in messages: "the run lock" */
     const char *lock_lost; /* why the run lock is known to be gone; NULL: it is not */
     struct heartbeat *heartbeat; /* of the lease that is held; NULL: none */
     int64_t pinged;              /* when lock was pinged last, monotonic ms */

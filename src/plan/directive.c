@@ -84,6 +84,15 @@ set_flag(struct reader *r, size_t at, const char *word, const char *value, bool 
 }
 
 static bool
+set_background(struct reader *r, size_t at, const char *word, const char *value)
+{
+    size_t column;
+
+    sqlscan_line(r->text, r->size, at, &r->out->background_line, &column);
+    return set_flag(r, at, word, value, &r->out->background);
+}
+
+static bool
 apply(struct reader *r, size_t at, const char *word, const char *value)
 {
     struct directives *d = r->out;
@@ -91,7 +100,7 @@ apply(struct reader *r, size_t at, const char *word, const char *value)
     if (strcmp(word, "no-transaction") == 0)
         return set_flag(r, at, word, value, &d->no_transaction);
     if (strcmp(word, "background") == 0)
-        return set_flag(r, at, word, value, &d->background);
+        return set_background(r, at, word, value);
     if (strcmp(word, "timeout") == 0)
         return set_duration(r, at, word, value, &d->has_timeout, &d->timeout);
     if (strcmp(word, "lock-timeout") == 0)

@@ -16,6 +16,7 @@
 struct directives {
     bool no_transaction;
     bool background;
+    size_t background_line; /* where it says so */
     bool has_timeout, has_lock_timeout, has_lock_retry;
     int64_t timeout, lock_timeout, lock_retry; /* ms */
     const char *irreversible;                  /* the reason; NULL: not said */

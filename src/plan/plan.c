@@ -47,8 +47,13 @@ state_of_pending(struct plan_builder *b, const struct migration *migration)
         plan->excluded++;
         return STATE_EXCLUDED;
     }
-    plan->pending++;
-    plan->late += late;
+    if (migration->background) {
+        plan->background++;
+        late = false;
+    } else {
+        plan->pending++;
+        plan->late += late;
+    }
     if (plan_is_partial(b->in->set, version))
         return STATE_PARTIAL;
     return late ? STATE_LATE : STATE_PENDING;
@@ -136,6 +141,8 @@ is_asked_for(const struct plan_builder *b, const struct plan_entry *entry)
 
     if (!plan_is_pending(entry) || !is_among(request, entry->version))
         return false;
+    if (request->only_count == 0 && entry->migration->background != request->background)
+        return false;
     if (entry->migration->repeatable &&
         (request->has_to || request->has_count || request->only_count > 0))
         return false;
@@ -148,12 +155,21 @@ static void
 choose_steps(struct plan_builder *b)
 {
     struct plan *plan = b->plan;
+    const struct plan_entry *lower = NULL; /* pending, and for `up` */
 
     plan->steps = arena_alloc(b->arena, (plan->entry_count + 1) *
                                             sizeof(const struct plan_entry *));
     for (size_t i = 0; i < plan->entry_count; i++) {
-        if (is_asked_for(b, &plan->entries[i]))
-            plan->steps[plan->step_count++] = &plan->entries[i];
+        const struct plan_entry *entry = &plan->entries[i];
+
+        if (!is_asked_for(b, entry)) {
+            if (lower == NULL && plan_is_pending(entry) && !entry->migration->background)
+                lower = entry;
+        } else if (b->in->request->background && lower != NULL) {
+            plan_report_left(b, entry, lower);
+        } else {
+            plan->steps[plan->step_count++] = entry;
+        }
     }
 }
 

@@ -59,6 +59,7 @@ struct plan_request {
     size_t count;
     const int64_t *only;
     size_t only_count;
+    bool background; /* those that run in the background instead of the others */
 };
 
 /* A repeatable, and what was run of it last. */
@@ -88,6 +89,7 @@ struct plan {
     size_t step_count;
     size_t pending, late; /* pending includes late; of all, not only the steps */
     size_t excluded;      /* not applied and not to be; not among pending */
+    size_t background;    /* left to `up --background`; not among pending, never late */
     bool has_highest;
     int64_t highest; /* highest applied version */
 };
@@ -99,6 +101,9 @@ struct plan {
  */
 bool plan_build(const struct plan_input *in, struct arena *arena, struct plan *out,
                 struct problems *problems, struct error *err);
+
+/* Not applied, and not excluded: pending, late or half done. */
+bool plan_is_pending(const struct plan_entry *entry);
 
 /* "applied", "pending", ... as in JSON. */
 const char *plan_state_word(enum plan_state state);

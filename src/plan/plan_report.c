@@ -98,10 +98,31 @@ plan_report_orphan(struct plan_builder *b, const struct plan_entry *entry)
                                                b->in->source->dir) });
 }
 
+void
+plan_report_left(struct plan_builder *b, const struct plan_entry *entry,
+                 const struct plan_entry *lower)
+{
+    const struct migration *m = entry->migration;
+
+    add_problem(b,
+                (struct problem){
+                    .kind = PROBLEM_BACKGROUND,
+                    .level = PROBLEM_NOTE,
+                    .has_version = true,
+                    .version = entry->version,
+                    .name = m->name,
+                    .message = arena_printf(b->arena,
+                                            "%s is left for now: %s, which is below "
+                                            "it, is pending; run 'luamig up' first",
+                                            source_label(m, b->arena),
+                                            source_label(lower->migration, b->arena)) });
+}
+
 static bool
 is_late(const struct plan *plan, const struct plan_entry *entry)
 {
-    return plan_is_pending(entry) && plan->has_highest && entry->version < plan->highest;
+    return plan_is_pending(entry) && !entry->migration->background && plan->has_highest &&
+           entry->version < plan->highest;
 }
 
 /* One problem for all late steps: a long-lived folder may have many. */

@@ -19,9 +19,6 @@ struct plan_builder {
 /* Half done: some of it is recorded. */
 bool plan_is_partial(const struct applied_set *set, int64_t version);
 
-/* Late and half-done ones too. */
-bool plan_is_pending(const struct plan_entry *entry);
-
 /* No file, but something is applied. */
 bool plan_is_wrong_folder(const struct plan_builder *b);
 
@@ -29,6 +26,10 @@ void plan_report_renamed(struct plan_builder *b, const struct plan_entry *entry)
 void plan_report_drift(struct plan_builder *b, const struct plan_entry *entry);
 void plan_report_orphan(struct plan_builder *b, const struct plan_entry *entry);
 void plan_report_only_applied(struct plan_builder *b, const struct plan_entry *entry);
+
+/* One for the background, which may need the lower one: that is for `up` to do. */
+void plan_report_left(struct plan_builder *b, const struct plan_entry *entry,
+                      const struct plan_entry *lower);
 
 /* Of the whole plan; nothing if there is none. */
 void plan_report_late(struct plan_builder *b);

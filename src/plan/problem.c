@@ -48,6 +48,7 @@ problem_kind_word(enum problem_kind kind)
     case PROBLEM_PARTIAL: return "partial";
     case PROBLEM_PENDING: return "pending";
     case PROBLEM_EXCLUDED: return "excluded";
+    case PROBLEM_BACKGROUND: return "background";
     case PROBLEM_INVALID_INDEX: return "invalid_index";
     case PROBLEM_TABLE: return "table";
     case PROBLEM_TRACKER: return "tracker";

@@ -25,6 +25,7 @@ enum problem_kind {
     PROBLEM_PARTIAL,
     PROBLEM_PENDING,
     PROBLEM_EXCLUDED,
+    PROBLEM_BACKGROUND, /* left to `up --background` */
     PROBLEM_INVALID_INDEX,
     PROBLEM_TABLE,  /* the tracker's own table */
     PROBLEM_TRACKER /* another tool's tracker */

@@ -38,6 +38,7 @@ struct migration {
     struct migration_file up, down;
     bool repeatable; /* R__<name>: no version, runs again when it was changed */
     bool excluded;   /* exclude_mark(): is not to be applied */
+    bool background; /* says its directive, which is read of pending ones only */
 };
 
 /* Ascending by version; one element per version that has an up file. */
