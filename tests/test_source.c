@@ -65,6 +65,10 @@ test_names_that_are_none(void **state)
         { "R__x.SQL", FILENAME_SUSPICIOUS },
         { "r__x.lua", FILENAME_SUSPICIOUS },
         { "R__x.md", FILENAME_IGNORED },
+        { "1_\xff.up.sql", FILENAME_MISNAMED },
+        { "1_\xff.sql", FILENAME_MISNAMED },
+        { "R__\xff.sql", FILENAME_MISNAMED },
+        { "\xff.md", FILENAME_IGNORED },
         { "R_x.sql", FILENAME_IGNORED },
         { "", FILENAME_IGNORED },
     };

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/utf8.h"
+
 static const struct ending {
     const char *text;
     enum file_kind kind;
@@ -154,12 +156,19 @@ parse_repeatable(const char *text, struct arena *arena, struct filename *out)
     return true;
 }
 
-void
-filename_parse(const char *text, struct arena *arena, struct filename *out)
+static bool
+is_utf8(const char *text)
 {
-    *out = (struct filename){ .class = FILENAME_IGNORED };
-    if (text[0] == '.')
-        return;
+    size_t size = strlen(text), at = 0, len = 1;
+
+    for (; at < size && len > 0; at += len)
+        len = utf8_length(text + at, size - at);
+    return len > 0;
+}
+
+static void
+classify(const char *text, struct arena *arena, struct filename *out)
+{
     for (size_t i = 0; i < ENDINGS; i++) {
         if (ends_with(text, endings[i].text)) {
             parse_migration(text, &endings[i], arena, out);
@@ -168,4 +177,16 @@ filename_parse(const char *text, struct arena *arena, struct filename *out)
     }
     if (!parse_repeatable(text, arena, out))
         parse_other(text, arena, out);
+}
+
+/* A name that is not UTF-8 can be recorded in no database. */
+void
+filename_parse(const char *text, struct arena *arena, struct filename *out)
+{
+    *out = (struct filename){ .class = FILENAME_IGNORED };
+    if (text[0] == '.')
+        return;
+    classify(text, arena, out);
+    if (out->class != FILENAME_IGNORED && !is_utf8(text))
+        misnamed(out, "its name is not UTF-8");
 }
