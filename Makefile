@@ -3,6 +3,7 @@
 # make deps          install what building and the demo need (FOR=test, FOR=lint: more)
 # make demo          build, start a throw-away PostgreSQL, migrate migrations-example
 # make test          C unit tests and busted specs against servers of their own
+# make test-matrix   the specs on each server of PG_BINDIRS="/usr/lib/postgresql/15/bin ..."
 # make lint          clang-format, layers, sizes, luacheck, cppcheck
 # make bench         ratios against psql
 # make fuzz          each fuzz target for SECONDS=60
@@ -99,6 +100,11 @@ test:
 	@$(MAKE) --no-print-directory -j2 all tests
 	@tests/run.sh $(BUILD)
 
+test-matrix:
+	@$(MAKE) --no-print-directory deps FOR=test
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/proxy
+	@PG_BINDIRS="$(PG_BINDIRS)" TAGS="$(TAGS)" SPECS="$(SPECS)" tests/matrix.sh $(BUILD)
+
 tests: $(UNITS) $(REPLAY) $(BUILD)/tests/proxy
 .SECONDARY:
 
@@ -125,4 +131,4 @@ clean:
 	rm -rf build build-san build-clang build-fuzz
 
 -include $(OBJ:.o=.d) $(UNITS:=.d) $(REPLAY:=.d) $(BUILD)/tests/pgtest.d
-.PHONY: all install deps demo test tests bench fuzz lint format clean
+.PHONY: all install deps demo test test-matrix tests bench fuzz lint format clean

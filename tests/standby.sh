@@ -1,6 +1,8 @@
 #!/bin/sh
 # standby.sh start|stop - a streaming standby of the server of with-postgres.sh; start prints
 # the socket folder that it listens in
+#
+# Copied as any backup is, without pg_basebackup: not every server's folder has one.
 set -eu
 dir=$LUAMIG_TEST_DIR/standby
 as_owner() {
@@ -9,14 +11,27 @@ as_owner() {
 cd "$LUAMIG_TEST_DIR"
 case $1 in
 start)
-    as_owner "$PG_BINDIR/pg_basebackup" -d "$LUAMIG_TEST_URL" -D "$dir" -R -X stream -c fast
-    as_owner mkdir -p "$dir/socket"
+    begin="pg_backup_start('standby', true)" end="pg_backup_stop(false)"
+    if [ "$(psql -XqAt -d "$LUAMIG_TEST_URL" -c "SHOW server_version_num")" -lt 150000 ]; then
+        begin="pg_start_backup('standby', true, false)" end="pg_stop_backup(false, false)"
+    fi
+    # Files come and go while they are copied; WAL makes good for that.
+    psql -XqAt -v ON_ERROR_STOP=1 -d "$LUAMIG_TEST_URL" >"$dir.label" <<SQL
+SELECT $begin \g /dev/null
+\! cp -Rp data standby 2>/dev/null; rm -f standby/postmaster.*
+SELECT labelfile FROM $end;
+SQL
+    cp "$dir.label" "$dir/backup_label"
+    echo "primary_conninfo = '$LUAMIG_TEST_URL'" >>"$dir/postgresql.auto.conf"
+    : >"$dir/standby.signal"
+    mkdir "$dir/socket"
+    [ "$(id -u)" -ne 0 ] || chown -R postgres "$dir"
     as_owner "$PG_BINDIR/pg_ctl" -D "$dir" -l "$dir/server.log" -w \
         -o "-k '$dir/socket' -c listen_addresses=''" start >/dev/null
     echo "$dir/socket"
     ;;
 stop)
     as_owner "$PG_BINDIR/pg_ctl" -D "$dir" -m immediate -w stop >/dev/null
-    rm -rf "$dir"
+    rm -rf "$dir" "$dir.label"
     ;;
 esac

@@ -43,6 +43,7 @@ unix_socket_directories = '$dir'
 fsync = ${LUAMIG_TEST_FSYNC:-off}
 max_connections = 120
 max_prepared_transactions = 5
+password_encryption = scram-sha-256
 log_min_messages = fatal
 timezone = 'UTC'
 CONF

@@ -109,7 +109,7 @@ assert(db:update_many { "t", key = "id", set = { "name", "n" }, rows = read } ==
         ["a key twice"] = { "db:exec 'INSERT INTO t VALUES (1)' db:update_many { 't', key = 'id', set = 'name',"
             .. " rows = { { id = 1, name = 'a' }, { id = 1, name = 'b' } } }", "a key stands twice" },
         ["a generated column"] = { "db:update_many { 't', key = 'id', set = 'len', rows = { { id = 1, len = 1"
-            .. " } } }", "[428C9]" },
+            .. " } } }", "can only be updated to DEFAULT" },
         ["a query that fails"] = { "for r in db:copy_out 'SELECT 1/0' do end", "[22012]" },
     } do
         it("refused: " .. name, function() fails(case[1], case[2]) end)
