@@ -286,5 +286,6 @@ support.now = system.monotime
 support.read_file = read_file
 support.server = SERVER
 support.binary = BINARY
+support.version = tonumber(support.server_sql("SHOW server_version_num")) -- 150004
 
 return support

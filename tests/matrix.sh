@@ -11,7 +11,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 one() {
     out=$(mktemp -d "$2/XXXXXX")
     LUAMIG=$PWD/$1/luamig LUAMIG_BUILD=$PWD/$1 LUAMIG_TEST_TCP=1 PG_BINDIR=$3 \
-        "$here/with-postgres.sh" busted -o TAP ${TAGS:+"--tags=$TAGS"} ${SPECS:-} >"$out/tap" 2>"$out/err"
+        "$here/with-postgres.sh" busted -o TAP --cpath="$PWD/$1/?.so" ${TAGS:+"--tags=$TAGS"} \
+        ${SPECS:-} >"$out/tap" 2>"$out/err"
     status=$?
     ok=$(grep -c '^ok' "$out/tap")
     bad=$(grep -c '^not ok' "$out/tap")

@@ -1,6 +1,6 @@
 local support = require "support"
 
-describe("many rows in a Lua migration:", function()
+describe("many rows in a Lua migration: #server", function()
     local s
     before_each(function()
         s = support.scratch()

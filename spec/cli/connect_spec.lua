@@ -1,6 +1,6 @@
 local support = require "support"
 
-describe("connecting", function()
+describe("connecting #server", function()
     local s
     before_each(function()
         s = support.scratch()

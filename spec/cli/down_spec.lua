@@ -1,6 +1,6 @@
 local support = require "support"
 
-describe("luamig down", function()
+describe("luamig down #server", function()
     local s
     before_each(function()
         s = support.scratch()

@@ -1,6 +1,6 @@
 local support = require "support"
 
-describe("luamig dry-run", function()
+describe("luamig dry-run #server", function()
     local s
     before_each(function()
         s = support.scratch()

@@ -280,7 +280,7 @@ describe("lock = lease", function()
     end)
 end)
 
-describe("luamig lock", function()
+describe("luamig lock #server", function()
     local s
     before_each(function() s = support.scratch() end)
     after_each(support.cleanup)

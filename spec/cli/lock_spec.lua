@@ -2,7 +2,7 @@ local support = require "support"
 
 local KEY = support.lock_key("luamig.applied_migrations")
 
-describe("the run lock", function()
+describe("the run lock #server", function()
     local s
     before_each(function() s = support.scratch() end)
     after_each(support.cleanup)

@@ -47,7 +47,7 @@ describe("a connection that is lost", function()
         end)
     end
 
-    it("of the run lock: it is taken again, and the migration begins again", function()
+    it("of the run lock: it is taken again, and the migration begins again #server", function()
         s:file("1_a.up.sql", "CREATE SEQUENCE tries; INSERT INTO marks VALUES (1);")
         s:file("2_x.up.sql", "INSERT INTO marks VALUES (2);\n" .. SLOW)
         local p = s:start("up")
@@ -78,7 +78,7 @@ describe("a connection that is lost", function()
         assert.equal("1,2", s:sql("SELECT string_agg(v::text, ',' ORDER BY v) FROM marks"))
     end)
 
-    it("of the lock cannot be missed: the guard stops COMMIT when the migration itself ended it", function()
+    it("of the lock cannot be missed: the guard stops COMMIT when the migration itself ended it #server", function()
         s:file("1_a.up.sql", [[
 CREATE TABLE a ();
 DO $$
@@ -105,7 +105,7 @@ END $$;]])
         assert.equal("1", s:applied())
     end)
 
-    it("during down and an atomic run is settled, too", function()
+    it("during down and an atomic run is settled, too #server", function()
         s:files { ["1_a.up.sql"] = "CREATE SEQUENCE tries;",
             ["2_x.up.sql"] = "INSERT INTO marks VALUES (2);", ["2_x.down.sql"] = "DELETE FROM marks;\n" .. SLOW }
         s:expect(0, "up")

@@ -21,7 +21,7 @@ describe("a Lua migration", function()
         return r.err
     end
 
-    it("stands beside SQL: runs in one transaction with its row, up and down", function()
+    it("stands beside SQL: runs in one transaction with its row, up and down #server", function()
         s:files {
             ["2_names.up.lua"] = "local n = db:exec('UPDATE users SET name = upper(name)')\n"
                 .. "log.info('%d names of %s, attempt %d', n, migration.name, migration.attempt)",
@@ -51,7 +51,7 @@ describe("a Lua migration", function()
             .. " FROM luamig.applied_migrations_history WHERE version = 2"))
     end)
 
-    it("gets every value of PostgreSQL as it is, and back", function()
+    it("gets every value of PostgreSQL as it is, and back #server", function()
         s:file("2_x.up.lua", [==[
 db:exec [[CREATE TABLE v (k text, i2 int2, i4 int4, i8 int8, f4 float4, f8 float8, n numeric, t text,
   c char(3), vc varchar(9), nm name, b bytea, j json, jb jsonb, bo bool, u uuid, ts timestamptz,
@@ -97,7 +97,7 @@ assert(#db:value "SELECT '{}'::int[]" == 0)
         assert.equal("8", s:sql("SELECT count(*) FROM v"))
     end)
 
-    it("reads with a cursor in constant memory while it writes", function()
+    it("reads with a cursor in constant memory while it writes #server", function()
         s:file("2_x.up.lua", [[
 local seen = 0
 for row in db:rows("SELECT i FROM generate_series(1, $1::int) i", 20000) do
@@ -120,7 +120,7 @@ assert(db:value "SELECT count(*) FROM pg_cursors WHERE name <> ''" == 0)
         s:expect(0, "up", "--memory", "16MiB")
     end)
 
-    it("goes on behind an error with db:try, and rolls back with db:transaction", function()
+    it("goes on behind an error with db:try, and rolls back with db:transaction #server", function()
         s:file("2_x.up.lua", [[
 local ok, a, b = db:try(function(x) return x, 2 end, 1)
 assert(ok and a == 1 and b == 2)

@@ -1,6 +1,6 @@
 local support = require "support"
 
-describe("a table lock held by another session", function()
+describe("a table lock held by another session #server", function()
     local s, other
     before_each(function()
         s = support.scratch()
@@ -139,7 +139,7 @@ db:exec "ALTER TABLE a ADD z int"]])
     end)
 end)
 
-describe("a failure of the moment", function()
+describe("a failure of the moment #server", function()
     local s
     before_each(function()
         s = support.scratch()

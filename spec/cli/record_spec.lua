@@ -1,6 +1,6 @@
 local support = require "support"
 
-describe("the applied set", function()
+describe("the applied set #server", function()
     local s
     before_each(function()
         s = support.scratch()

@@ -47,7 +47,7 @@ describe("luamig up --rollback", function()
         end)
     end
 
-    it("undoes what is half done first, by its own down, then resumes from nothing", function()
+    it("undoes what is half done first, by its own down, then resumes from nothing #server", function()
         base()
         local before = state()
         table_pair(2)
@@ -178,7 +178,7 @@ describe("luamig up --rollback", function()
         assert.equal("", s:applied())
     end)
 
-    it("leaves alone what another instance applied meanwhile", function()
+    it("leaves alone what another instance applied meanwhile #server", function()
         s:files { ["1_a.up.sql"] = "CREATE TABLE a (n int); INSERT INTO a VALUES (1)",
             ["1_a.down.sql"] = "DROP TABLE a",
             ["2_b.up.sql"] = "SELECT pg_sleep(1); CREATE TABLE b ()", ["2_b.down.sql"] = "DROP TABLE b" }
@@ -223,7 +223,7 @@ describe("luamig up --atomic", function()
     before_each(function() s = support.scratch() end)
     after_each(support.cleanup)
 
-    it("is all in one transaction, SQL and Lua", function()
+    it("is all in one transaction, SQL and Lua #server", function()
         s:files { ["1_a.up.sql"] = "CREATE TABLE a (n int); SET search_path = pg_catalog; SET ROLE"
             .. " pg_monitor; PREPARE p AS SELECT 1;",
             ["2_b.up.lua"] = "db:exec 'PREPARE p AS SELECT 1; INSERT INTO a VALUES (1)'",

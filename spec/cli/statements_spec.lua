@@ -1,6 +1,6 @@
 local support = require "support"
 
-describe("statements mode", function()
+describe("statements mode #server", function()
     local s
     before_each(function() s = support.scratch() end)
     after_each(support.cleanup)

@@ -1,6 +1,6 @@
 local support = require "support"
 
-describe("golang-migrate's tracker", function()
+describe("golang-migrate's tracker #server", function()
     local s
     before_each(function()
         s = support.scratch()

@@ -1,6 +1,6 @@
 local support = require "support"
 
-describe("luamig up", function()
+describe("luamig up #server", function()
     local s
     before_each(function() s = support.scratch() end)
     after_each(support.cleanup)
