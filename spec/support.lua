@@ -70,7 +70,8 @@ function support.scratch(options)
     os.execute("mkdir " .. quote(dir .. "/migrations"))
     self.url = url_of(SERVER, name)
     self.tcp_url = TCP and url_of(TCP, name)
-    support.server_sql("CREATE DATABASE " .. name .. " " .. (options.database or ""))
+    support.server_sql(("CREATE DATABASE %s %s %s"):format(name, options.database or "",
+        os.getenv("LUAMIG_TEST_CREATE") or ""))
     open[#open + 1] = self
     return self
 end

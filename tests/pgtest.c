@@ -36,12 +36,15 @@ pgtest_open(struct pgtest *t)
 {
     static int serial;
     struct error err = { 0 };
+    const char *how;
 
     *t = (struct pgtest){ 0 };
     if (getenv("LUAMIG_TEST_URL") == NULL)
         fail_msg("run me under tests/with-postgres.sh");
     snprintf(t->name, sizeof(t->name), "unit_%d_%d", (int)getpid(), ++serial);
-    on_server(arena_printf(&t->arena, "CREATE DATABASE %s", t->name));
+    how = getenv("LUAMIG_TEST_CREATE");
+    on_server(arena_printf(&t->arena, "CREATE DATABASE %s %s", t->name,
+                           how != NULL ? how : ""));
     t->settings = (struct settings){ .database = url_of(t),
                                      .dir = "migrations",
                                      .table = { "luamig", "applied_migrations" } };
