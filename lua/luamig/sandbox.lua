@@ -92,6 +92,19 @@ local function requirer(read_module, env)
     end
 end
 
+--- Adds luamig's own names to an environment: log, print, vars and the globals.
+-- @tparam table env the environment
+-- @tparam table host as for new()
+function sandbox.add(env, host)
+    for name, value in pairs(host.globals) do env[name] = value end
+    env.log = {}
+    for _, level in ipairs { "debug", "info", "warn" } do
+        env.log[level] = logger(host.log, level)
+    end
+    env.print = printer(host.log)
+    env.vars = variables(host.vars)
+end
+
 --- Returns a new environment.
 -- @tparam table host what luamig gives: globals (copied into the environment), vars (texts
 -- by name), log(level, text), read_module(name) -> text, chunk name; nil, path
@@ -110,13 +123,7 @@ function sandbox.new(host)
         return load(chunk, name, "t", chunk_env or env)
     end
 
-    for name, value in pairs(host.globals) do env[name] = value end
-    env.log = {}
-    for _, level in ipairs { "debug", "info", "warn" } do
-        env.log[level] = logger(host.log, level)
-    end
-    env.print = printer(host.log)
-    env.vars = variables(host.vars)
+    sandbox.add(env, host)
     env.require = requirer(host.read_module, env)
     return env
 end

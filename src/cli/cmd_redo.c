@@ -10,7 +10,9 @@ redo(struct invocation *inv, const struct down_request *request)
 {
     struct settings all = *inv->settings;
     struct run_summary summary, applied;
-    struct plan_request again = { .only = &summary.version, .only_count = 1 };
+    struct plan_request again = { .only = &summary.version,
+                                  .only_count = 1,
+                                  .redo = true };
     struct runner runner;
     struct error err = { 0 };
 
@@ -28,7 +30,9 @@ redo(struct invocation *inv, const struct down_request *request)
 static int
 exec(struct invocation *inv)
 {
-    struct down_request request = { .count = 1, .has_only = inv->argument_count > 0 };
+    struct down_request request = { .count = 1,
+                                    .has_only = inv->argument_count > 0,
+                                    .redo = true };
     struct error err = { 0 };
 
     if ((request.has_only &&

@@ -57,6 +57,8 @@ const struct setting_spec settings_specs[] = {
       "that a Lua script may use (512MiB; 0: no cap)" },
     { "lib", "lib", SETTING_PATH, "DIR", NULL, AT(settings.lib),
       "the folder of a script's `require` (lib in the migrations folder)" },
+    { "hooks", "hooks", SETTING_PATH, "FILE", NULL, AT(settings.hooks),
+      "the project's hooks (hooks.lua in the migrations folder), or none" },
     { "on_failure", "on-failure", SETTING_CHOICE, "stop|rollback|atomic", "stop",
       AT(settings.on_failure),
       "of `up`: stop, undo what it applied, or all or nothing (stop)" },
@@ -220,7 +222,10 @@ set_field(struct composing *c, const struct setting_spec *spec, const struct giv
     case SETTING_PATH:
         if (given->text[0] == '\0')
             return fail(c, given, "is empty");
-        *(const char **)field = fs_join(c->arena, given->base, given->text);
+        *(const char **)field =
+            field == &c->out->settings.hooks && strcmp(given->text, "none") == 0
+                ? given->text
+                : fs_join(c->arena, given->base, given->text);
         return true;
     case SETTING_RAMP:
         if (strcmp(given->text, "ramp") == 0) {
@@ -411,6 +416,19 @@ read_file(struct composing *c)
     return settings_file_read(c->file_path, c->arena, &c->file, c->err) && check_names(c);
 }
 
+/* hooks.lua in the migrations folder, if it is there; "none" switches it off. */
+static void
+settle_hooks(struct composing *c)
+{
+    struct settings *settings = &c->out->settings;
+    const char *path = fs_join(c->arena, settings->dir, "hooks.lua");
+
+    if (settings->hooks == NULL && fs_exists(path))
+        settings->hooks = path;
+    else if (settings->hooks != NULL && strcmp(settings->hooks, "none") == 0)
+        settings->hooks = NULL;
+}
+
 /* What was read, and the defaults. */
 static bool
 compose(struct composing *c)
@@ -423,6 +441,7 @@ compose(struct composing *c)
     }
     if (out->settings.lib == NULL)
         out->settings.lib = fs_join(c->arena, out->settings.dir, "lib");
+    settle_hooks(c);
     if (out->settings.lease < SHORTEST_LEASE)
         return error_set(c->err, ERROR_USAGE, "lease must be %dms or more",
                          SHORTEST_LEASE);

@@ -7,6 +7,7 @@
 #include "engine/frame.h"
 #include "engine/outside.h"
 #include "engine/own_lock.h"
+#include "engine/parts.h"
 #include "engine/ramp.h"
 #include "engine/scripted.h"
 #include "pg/exec.h"
@@ -177,10 +178,7 @@ record(struct scripted *s, struct error *err)
     struct items items = { 0 };
     struct frame frame = frame_of(s, &items);
 
-    if (!own_lock_before_row(s->m, err))
-        return false;
-    frame_add_record(&frame, s->steps);
-    return run_items(s, &items, err);
+    return own_lock_before_row(s->m, err) && parts_record(&frame, s->steps, &s->end, err);
 }
 
 static enum apply_result
@@ -197,7 +195,7 @@ run(struct scripted *s, struct error *err)
                        .before_ddl = scripted_before_ddl(s->m, s->content, &s->arena),
                        .outside = outside };
 
-    if (!read_steps(s, err))
+    if (!read_steps(s, err) || !parts_begin(s->m, s->content, err))
         return APPLY_FAILED;
     switch (scripted_run(s->m, s->content, &s->host, err)) {
     case SCRIPT_STRAY: return APPLY_IN_DOUBT;

@@ -5,6 +5,7 @@
 #include "engine/aftermath.h"
 #include "engine/doubt.h"
 #include "engine/own_lock.h"
+#include "engine/parts.h"
 #include "engine/resume.h"
 #include "engine/unit.h"
 #include "pg/wait.h"
@@ -63,10 +64,8 @@ record(struct stepper *s)
     struct frame frame = unit_frame(s, &items);
 
     s->at = 0;
-    if (!own_lock_before_row(s->m, s->err))
-        return false;
-    frame_add_record(&frame, s->steps);
-    return unit_send_items(s, &items, false);
+    return own_lock_before_row(s->m, s->err) &&
+           parts_record(&frame, s->steps, &s->end, s->err);
 }
 
 /* Without a run lock another run may be in the middle of this very file. */
@@ -116,7 +115,7 @@ run_all(struct stepper *s, bool *question)
     const struct sql_file *sql = &s->content->sql;
 
     tell_notices(s);
-    if (!begin(s))
+    if (!begin(s) || !parts_begin(s->m, s->content, s->err))
         return false;
     for (size_t i = 0; i < sql->unit_count; i++) {
         if (!do_unit(s, &sql->units[i], question))

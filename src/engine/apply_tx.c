@@ -7,6 +7,7 @@
 #include "engine/aftermath.h"
 #include "engine/doubt.h"
 #include "engine/frame.h"
+#include "engine/hooks.h"
 #include "engine/items.h"
 #include "engine/ramp.h"
 #include "engine/scripted.h"
@@ -20,7 +21,7 @@ struct attempt_tx {
     struct arena arena;
     struct items items;
     struct pipeline pipeline;
-    bool in_script; /* it failed in Lua, or in what Lua sent */
+    bool in_script; /* it failed in Lua, or in what Lua sent: a script, or a hook */
     bool stray;     /* a transaction command got through in the body */
     bool last; /* a down that drops luamig's own table: nothing is left to write to */
     bool gone; /* a down found its row gone: somebody else has done it */
@@ -129,10 +130,7 @@ add_tail(struct attempt_tx *a)
     enum guard_row row = a->last ? GUARD_NO_ROW : frame_guard_row(a->content);
     struct guard guard = migrator_guard(a->m, row, a->content->migration->version);
 
-    items_add(items, ITEM_CONSTRAINTS, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
-    items_add(items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);
-    items_add(items, ITEM_SETTING, "RESET ROLE", NULL);
-    items_add(items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp", NULL);
+    frame_add_resets(&frame);
     if (!a->last)
         frame_add_history(&frame);
     guard.has_lock = guard.has_lock && !takes_lease(a) && !must_confirm(a);
@@ -156,6 +154,15 @@ send(struct attempt_tx *a, struct error *err)
     return pipeline_run(&a->pipeline, err);
 }
 
+/* What Lua made of the open transaction. */
+static bool
+end_script(struct attempt_tx *a, enum script_end end)
+{
+    a->stray = end == SCRIPT_STRAY;
+    a->in_script = end != SCRIPT_DONE;
+    return end == SCRIPT_DONE;
+}
+
 static bool
 run_script(struct attempt_tx *a, struct error *err)
 {
@@ -164,28 +171,57 @@ run_script(struct attempt_tx *a, struct error *err)
                          .in_transaction = true,
                          .before_ddl = scripted_before_ddl(a->m, a->content, &a->arena),
                          .log = scripted_log };
-    enum script_end end = scripted_run(a->m, a->content, &host, err);
 
-    a->stray = end == SCRIPT_STRAY;
-    a->in_script = end != SCRIPT_DONE;
-    return end == SCRIPT_DONE;
+    return end_script(a, scripted_run(a->m, a->content, &host, err));
 }
 
-/* SQL is one round trip; a script has one for its head, its own, and one for the tail. */
+/* What has been gathered goes out, so that Lua can come. */
+static bool
+send_part(struct attempt_tx *a, struct error *err)
+{
+    if (!send(a, err))
+        return false;
+    items_release(&a->items);
+    a->pipeline = (struct pipeline){ 0 };
+    return true;
+}
+
+static bool
+run_hooks(struct attempt_tx *a, enum hook_event event, struct error *err)
+{
+    if (!hooks_has(a->m, event))
+        return true;
+    return send_part(a, err) &&
+           end_script(a, hooks_in_transaction(a->m, a->content, event, err));
+}
+
+/* A script has a round trip for its head, its own, and one for the tail. */
+static bool
+run_body(struct attempt_tx *a, struct error *err)
+{
+    struct frame frame = frame_of(a);
+
+    if (a->content->kind == FILE_LUA)
+        return send_part(a, err) && run_script(a, err);
+    frame_add_statements(&frame, 1, a->content->sql.count);
+    return true;
+}
+
+/* SQL is one round trip, unless hooks stand between. */
 static bool
 run(struct attempt_tx *a, struct error *err)
 {
-    const struct sql_file *sql = &a->content->sql;
-    struct frame frame;
+    struct frame frame = frame_of(a);
 
     add_head(a);
-    if (a->content->kind == FILE_LUA) {
-        if (!send(a, err) || !run_script(a, err))
-            return false;
-        items_release(&a->items);
+    if (!run_hooks(a, HOOK_BEFORE_MIGRATION, err) || !run_body(a, err))
+        return false;
+    if (hooks_has(a->m, HOOK_AFTER_MIGRATION)) {
+        frame_add_resets(&frame);
+        frame_add_session(&frame);
     }
-    frame = frame_of(a);
-    frame_add_statements(&frame, 1, sql->count);
+    if (!run_hooks(a, HOOK_AFTER_MIGRATION, err))
+        return false;
     add_tail(a);
     return send(a, err);
 }

@@ -72,5 +72,5 @@ aside_apply(struct migrator *m, const struct survey *survey, struct run_summary 
         if (!apply_one(m, &survey->contents[i], place, summary, err))
             return false;
     }
-    return stop_cause(m->stop) != STOP_SIGNAL || step_may_go_on(m, summary, err);
+    return true;
 }

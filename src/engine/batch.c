@@ -4,6 +4,7 @@
 
 #include "engine/aftermath.h"
 #include "engine/doubt.h"
+#include "engine/hooks.h"
 #include "engine/ramp.h"
 #include "engine/step.h"
 #include "engine/together.h"
@@ -116,6 +117,7 @@ tell_failed_together(struct batch *b, size_t at)
         b->summary->fate = "restored: the run was one transaction, and was rolled back";
     event.error = b->err;
     migrator_notify(m, event);
+    hooks_note_failure(m, content);
 }
 
 /* true: it had not failed, COMMIT came through before the connection was lost. */
@@ -253,8 +255,5 @@ batch_apply(struct migrator *m, const struct survey *survey, struct run_summary 
                        .summary = summary,
                        .err = err };
 
-    stop_limit(m->stop, LIMIT_RUN, m->settings->timeout);
-    if (!apply(&b))
-        return false;
-    return stop_cause(m->stop) != STOP_SIGNAL || step_may_go_on(m, summary, err);
+    return apply(&b);
 }

@@ -10,7 +10,8 @@
 #include "engine/survey.h"
 
 /*
- * Applies every step of the survey's plan, which holds their contents, under the run lock.
+ * Applies every step of the survey's plan, which holds their contents, under the run lock
+ * and whatever limits are set.
  * false: it failed; the summary has the outcome, *err the reason.
  */
 bool batch_apply(struct migrator *m, const struct survey *survey,

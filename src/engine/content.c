@@ -334,6 +334,8 @@ content_place(const struct content *content, size_t statement, bool bytes,
                            .body_line = err->body_line,
                            .bytes = bytes };
 
+    if (place->file[0] != '\0') /* a hook's */
+        return;
     error_text(place->file, sizeof(place->file), content->path);
     if (statement == 0 || statement > content->sql.count)
         return;

@@ -80,7 +80,8 @@ bool content_has_drifted(const struct migration *migration, const char *checksum
 /*
  * Completes an error of the server with its place in the file: statement n (1-based; 0:
  * none), and from err->position or err->body_line the line, column and excerpt; without
- * either the statement's first line is the place. bytes: positions count bytes (a
+ * either the statement's first line is the place. An error with a place of its own, in a
+ * hook, keeps it. bytes: positions count bytes (a
  * SQL_ASCII database).
  */
 void content_place(const struct content *content, size_t statement, bool bytes,

@@ -132,6 +132,23 @@ add_own_path(const struct frame *frame)
               NULL);
 }
 
+void
+frame_add_resets(const struct frame *frame)
+{
+    items_add(frame->items, ITEM_CONSTRAINTS, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
+    items_add(frame->items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);
+    items_add(frame->items, ITEM_SETTING, "RESET ROLE", NULL);
+    add_own_path(frame);
+}
+
+void
+frame_add_session(const struct frame *frame)
+{
+    items_add(frame->items, ITEM_SETTING, "RESET ALL", NULL);
+    items_add(frame->items, ITEM_SETTING, session_settings(&frame->m->server), NULL);
+    frame_add_lock_timeout(frame, true);
+}
+
 /* A lease is read as luamig's role; the fence of an advisory lock is nobody's table. */
 void
 frame_add_commit(const struct frame *frame)
@@ -156,7 +173,6 @@ frame_add_record(const struct frame *frame, const char *steps)
 {
     const struct content *content = frame->content;
     int64_t version = content->migration->version;
-    struct guard guard = migrator_guard(frame->m, frame_guard_row(content), version);
 
     items_add(frame->items, ITEM_BEGIN, FRAME_BEGIN, NULL);
     items_add(frame->items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);
@@ -166,6 +182,15 @@ frame_add_record(const struct frame *frame, const char *steps)
     if (content_has_steps(content))
         items_add(frame->items, ITEM_STEP, steps_delete_sql(version, steps, frame->arena),
                   NULL);
+}
+
+void
+frame_add_record_end(const struct frame *frame)
+{
+    const struct content *content = frame->content;
+    struct guard guard =
+        migrator_guard(frame->m, frame_guard_row(content), content->migration->version);
+
     frame_add_history(frame);
     items_add(frame->items, ITEM_GUARD, guard_sql(&guard, frame->arena), NULL);
     items_add(frame->items, ITEM_COMMIT, "COMMIT", NULL);

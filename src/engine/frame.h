@@ -44,14 +44,21 @@ void frame_add_statements(const struct frame *frame, size_t first, size_t last);
 void frame_add_own_role(const struct frame *frame);
 void frame_add_file_role(const struct frame *frame);
 
+/* Behind the file's statements: deferred constraints, and role and path luamig's own. */
+void frame_add_resets(const struct frame *frame);
+
+/* The session as the run began, for hooks; resets have to stand before and behind them. */
+void frame_add_session(const struct frame *frame);
+
 /* Constraints, guard of the lock alone, COMMIT: the end of a part of a migration. */
 void frame_add_commit(const struct frame *frame);
 
 /*
- * Behind a migration that ran in parts: its row, the end of its steps (the table, quoted),
- * the history's row, guard, COMMIT, and the session as it was.
+ * Behind a migration that ran in parts: BEGIN, its row, the end of its steps (the table,
+ * quoted); then the history's row, guard, COMMIT, and the session as it was.
  */
 void frame_add_record(const struct frame *frame, const char *steps);
+void frame_add_record_end(const struct frame *frame);
 
 /* How far a list came. */
 struct frame_end {

@@ -46,6 +46,8 @@ struct second_lock {
     struct held_lock lock;
 };
 
+struct hooks;
+
 struct migrator {
     const struct settings *settings;
     const struct observer *observer;
@@ -61,6 +63,8 @@ struct migrator {
     bool dry_run;          /* what runs is rolled back */
     bool undoing;          /* a failed run goes back to its start, in time of its own */
     bool background;       /* `up --background`: no limits but the files' */
+    int64_t undo_until;    /* monotonic ms: after a signal all must be over; 0: no end */
+    struct hooks *hooks;   /* the project's, engine/hooks; NULL: none */
     struct held_lock lock; /* the run lock; in the background the version's own */
     struct second_lock second;
     struct activity activity;

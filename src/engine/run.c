@@ -5,6 +5,7 @@
 
 #include "engine/aside.h"
 #include "engine/batch.h"
+#include "engine/hooks.h"
 #include "engine/migrator.h"
 #include "engine/preflight.h"
 #include "engine/step.h"
@@ -143,6 +144,49 @@ plan_in_full(struct run *run)
             preflight(m, survey->downs, survey->plan.step_count, run->err));
 }
 
+static bool
+apply_all(struct run *run)
+{
+    if (run->request->background)
+        return aside_apply(&run->m, &run->survey, run->summary, run->err);
+    return batch_apply(&run->m, &run->survey, run->summary, run->err);
+}
+
+/* The run's clock starts when the lock is held; the background has none. */
+static bool
+apply_plan(struct run *run)
+{
+    struct migrator *m = &run->m;
+    const struct survey *survey = &run->survey;
+
+    if (!run->request->background)
+        stop_limit(m->stop, LIMIT_RUN, m->settings->timeout);
+    if (!hooks_before_run(m, survey->contents, survey->plan.step_count, run->err))
+        return false;
+    run->summary->outcome = OUTCOME_DONE;
+    if (!apply_all(run))
+        return false;
+    hooks_after_run(m);
+    return stop_cause(m->stop) != STOP_SIGNAL ||
+           step_may_go_on(m, run->summary, run->err);
+}
+
+/* Told to the observer before the lock is waited for; a broken hooks file is not waited for. */
+static bool
+prepare(struct run *run)
+{
+    struct migrator *m = &run->m;
+    bool background = run->request->background;
+    enum hooks_part part = background           ? HOOKS_BACKGROUND
+                           : run->request->redo ? HOOKS_SECOND
+                                                : HOOKS_UP;
+
+    migrator_notify(m, (struct event){ .kind = EVENT_RUN_STARTED,
+                                       .steps = run->survey.plan.step_count });
+    return hooks_open(m, part, run->err) && (background || migrator_lock(m, run->err)) &&
+           plan_in_full(run);
+}
+
 /* false with outcome REFUSED as long as nothing was tried. */
 static bool
 run_steps(struct run *run)
@@ -153,20 +197,13 @@ run_steps(struct run *run)
     run->summary->outcome = OUTCOME_REFUSED;
     if (!read_files(run) || !connect_work(run) || !quick_look(run, &nothing))
         return false;
-    if (!nothing) {
-        migrator_notify(&run->m, (struct event){ .kind = EVENT_RUN_STARTED,
-                                                 .steps = run->survey.plan.step_count });
-        if ((!run->request->background && !migrator_lock(&run->m, run->err)) ||
-            !plan_in_full(run))
-            return false;
-    }
+    if (!nothing && !prepare(run))
+        return false;
+    run->summary->nothing_to_do = survey->plan.step_count == 0;
+    if (!run->summary->nothing_to_do)
+        return apply_plan(run);
     run->summary->outcome = OUTCOME_DONE;
-    run->summary->nothing_to_do = run->survey.plan.step_count == 0;
-    if (run->summary->nothing_to_do)
-        return true;
-    return run->request->background
-               ? aside_apply(&run->m, survey, run->summary, run->err)
-               : batch_apply(&run->m, survey, run->summary, run->err);
+    return true;
 }
 
 bool
@@ -179,9 +216,14 @@ run_up(const struct settings *settings, const struct plan_request *request,
     bool done;
 
     *summary = (struct run_summary){ .target = "", .in_background = request->background };
-    migrator_init(&run.m, request->background ? "up --background" : "up", settings,
-                  observer, stop, arena);
+    migrator_init(&run.m,
+                  request->background ? "up --background"
+                  : request->redo     ? "redo"
+                                      : "up",
+                  settings, observer, stop, arena);
     done = run_steps(&run);
+    if (!done)
+        hooks_on_failure(&run.m, err);
     step_finish(&run.m, summary, began, done ? NULL : err);
     return done;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/apply.h"
+#include "engine/hooks.h"
 #include "engine/migrator.h"
 #include "engine/preflight.h"
 #include "engine/step.h"
@@ -108,7 +109,6 @@ read_contents(struct run *run)
 static bool
 undo_all(struct run *run)
 {
-    stop_limit(run->m.stop, LIMIT_RUN, run->m.settings->timeout);
     for (size_t i = 0; i < run->plan.count; i++) {
         struct step_place place = { .step = i + 1, .steps = run->plan.count };
 
@@ -117,6 +117,23 @@ undo_all(struct run *run)
             return false;
     }
     return true;
+}
+
+static bool
+undo_plan(struct run *run)
+{
+    struct migrator *m = &run->m;
+
+    stop_limit(m->stop, LIMIT_RUN, m->settings->timeout);
+    if (!hooks_before_run(m, run->contents, run->plan.count, run->err))
+        return false;
+    run->summary->outcome = OUTCOME_DONE;
+    if (!undo_all(run))
+        return false;
+    if (!run->request->redo || run->summary->undone == 0)
+        hooks_after_run(m); /* else the up is still to come */
+    return stop_cause(m->stop) != STOP_SIGNAL ||
+           step_may_go_on(m, run->summary, run->err);
 }
 
 static void
@@ -161,11 +178,11 @@ run_steps(struct run *run)
     }
     migrator_notify(m, (struct event){ .kind = EVENT_RUN_STARTED,
                                        .steps = run->plan.count });
-    if (!migrator_lock(m, run->err) || !read_record(run) || !read_contents(run) ||
+    if (!hooks_open(m, HOOKS_DOWN, run->err) || !migrator_lock(m, run->err) ||
+        !read_record(run) || !read_contents(run) ||
         !preflight(m, run->contents, run->plan.count, run->err))
         return false;
-    run->summary->outcome = OUTCOME_DONE;
-    return undo_all(run);
+    return run->plan.count == 0 || undo_plan(run);
 }
 
 bool
@@ -179,10 +196,13 @@ run_down(const struct settings *settings, const struct down_request *request,
 
     *summary = (struct run_summary){ .target = "", .outcome = OUTCOME_REFUSED };
     summary->kind = RUN_DOWN;
-    migrator_init(&run.m, "down", settings, observer, stop, arena);
+    migrator_init(&run.m, request->redo ? "redo" : "down", settings, observer, stop,
+                  arena);
     done = run_steps(&run);
     if (done)
         summary->outcome = OUTCOME_DONE;
+    else
+        hooks_on_failure(&run.m, err);
     summary->pending = run.plan.count - summary->undone;
     step_finish(&run.m, summary, began, done ? NULL : err);
     return done;

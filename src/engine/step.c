@@ -1,6 +1,7 @@
 #include "engine/step.h"
 
 #include "engine/apply.h"
+#include "engine/hooks.h"
 #include "engine/own_lock.h"
 #include "engine/ramp.h"
 #include "pg/wait.h"
@@ -123,6 +124,7 @@ step_run(struct migrator *m, const struct content *content, struct step_place pl
     m->activity.content = NULL;
     if (result == APPLY_FAILED || result == APPLY_IN_DOUBT) {
         summary->outcome = outcome_of(m, result, err);
+        hooks_note_failure(m, content);
         return false;
     }
     count(content, result == APPLY_DONE, summary);
@@ -172,5 +174,6 @@ step_finish(struct migrator *m, struct run_summary *summary, int64_t began,
     migrator_notify(m, (struct event){ .kind = EVENT_RUN_FINISHED,
                                        .summary = summary,
                                        .error = err });
+    hooks_close(m);
     migrator_release(m);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/frame.h"
+#include "engine/hooks.h"
 #include "engine/scripted.h"
 #include "pg/exec.h"
 
@@ -43,29 +44,34 @@ add_tail(const struct frame *frame)
     };
     struct items *items = frame->items;
 
-    items_add(items, ITEM_CONSTRAINTS, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
-    items_add(items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);
-    items_add(items, ITEM_SETTING, "RESET ROLE", NULL);
-    if (!frame->m->dry_run) {
-        items_add(items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp",
-                  NULL);
+    frame_add_resets(frame);
+    if (!frame->m->dry_run)
         frame_add_history(frame);
-    }
     for (size_t i = 0; i < sizeof(reset) / sizeof(reset[0]); i++)
         items_add(items, ITEM_SETTING, reset[i], NULL);
     items_add(items, ITEM_SETTING, session_settings(&frame->m->server), NULL);
 }
 
+static void
+add_session(const struct frame *frame)
+{
+    frame_add_resets(frame);
+    frame_add_session(frame);
+}
+
 static bool
-run_sql(struct migrator *m, const struct content *content, struct error *err)
+run_sql(struct migrator *m, const struct content *content,
+        void (*first)(const struct frame *frame), void (*last)(const struct frame *frame),
+        struct error *err)
 {
     struct items items = { 0 };
     struct frame frame = frame_of(m, content, &items);
     struct frame_end end;
 
-    add_head(&frame);
+    if (first != NULL)
+        first(&frame);
     frame_add_statements(&frame, 1, content->sql.count);
-    add_tail(&frame);
+    last(&frame);
     if (frame_run(&frame, content->sql.has_copy, &end, err))
         return true;
     content_place(content, end.statement, m->server.bytes, err);
@@ -100,13 +106,38 @@ run_part(struct migrator *m, const struct content *content,
     return false;
 }
 
+static bool
+run_hooks(struct migrator *m, const struct content *content, enum hook_event event,
+          struct error *err)
+{
+    return hooks_in_transaction(m, content, event, err) == SCRIPT_DONE;
+}
+
+static bool
+run_body(struct migrator *m, const struct content *content,
+         void (*first)(const struct frame *frame),
+         void (*last)(const struct frame *frame), struct error *err)
+{
+    if (content->kind == FILE_SQL)
+        return run_sql(m, content, first, last, err);
+    return run_script(m, content, err) && run_part(m, content, last, err);
+}
+
+/* SQL goes with what stands before and behind it, unless hooks stand between. */
 bool
 together_run(struct migrator *m, const struct content *content, struct error *err)
 {
-    if (content->kind == FILE_SQL)
-        return run_sql(m, content, err);
-    return run_part(m, content, add_head, err) && run_script(m, content, err) &&
-           run_part(m, content, add_tail, err);
+    bool before = content->kind == FILE_LUA || hooks_has(m, HOOK_BEFORE_MIGRATION);
+    bool after = hooks_has(m, HOOK_AFTER_MIGRATION);
+
+    if (before && (!run_part(m, content, add_head, err) ||
+                   !run_hooks(m, content, HOOK_BEFORE_MIGRATION, err)))
+        return false;
+    if (!run_body(m, content, before ? NULL : add_head, after ? add_session : add_tail,
+                  err))
+        return false;
+    return !after || (run_hooks(m, content, HOOK_AFTER_MIGRATION, err) &&
+                      run_part(m, content, add_tail, err));
 }
 
 bool

@@ -200,8 +200,10 @@ undo_run(const struct undo *undo, struct run_summary *summary, struct error *err
     struct stop *outer = undo->m->stop, own = { 0 };
     enum outcome was = summary->outcome;
 
-    if (was == OUTCOME_SIGNAL)
+    if (was == OUTCOME_SIGNAL) {
         stop_limit(&own, LIMIT_RUN, AFTER_SIGNAL);
+        undo->m->undo_until = own.clocks[LIMIT_RUN].deadline;
+    }
     stop_signals_undoing(outer->signals ? LAST_WORDS : NULL);
     undo->m->stop = undo->m->server.stop = &own;
     undo->m->undoing = true;

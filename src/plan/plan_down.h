@@ -12,6 +12,7 @@ struct down_request {
     int64_t only; /* this one, wherever it stands */
     size_t count; /* without to and all: the last count */
     bool plan_only;
+    bool redo; /* the first half of one */
 };
 
 struct down_plan {

@@ -65,6 +65,7 @@ struct settings {
     bool strict;             /* warnings are errors */
     int64_t memory;          /* bytes that a script's Lua may use; 0: no cap */
     const char *lib;         /* the folder of `require`; NULL: "lib" in dir */
+    const char *hooks;       /* the project's hooks.lua; NULL: none */
     const struct var *vars;
     size_t var_count;
 };

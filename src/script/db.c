@@ -305,6 +305,18 @@ db_push(lua_State *L, const struct host *host)
     return db;
 }
 
+bool
+db_check_alive(const struct db *db, struct error *err)
+{
+    if (!db->failed)
+        return true;
+    *err = db->error;
+    if (err->hint[0] == '\0')
+        error_hint(err, "The script went on behind it, but its transaction was dead; "
+                        "db:try(fn) can go on behind an error.");
+    return false;
+}
+
 void
 db_detach(struct db *db)
 {

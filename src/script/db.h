@@ -24,6 +24,12 @@ struct db *db_push(lua_State *L, const struct host *host);
 /* Ends the loan of the host: a script that kept db gets an error, not a dead pointer. */
 void db_detach(struct db *db);
 
+/*
+ * After a script: whether its transaction is alive. What a pcall swallowed killed it all
+ * the same; *err then says what.
+ */
+bool db_check_alive(const struct db *db, struct error *err);
+
 /* The db at index 1; raises if it has ended, or its transaction is dead. */
 struct db *db_check(lua_State *L);
 

@@ -26,7 +26,8 @@ struct script_facts {
 
 /* What the functions work with. It must stay where it is as long as the state lives. */
 struct globals {
-    const struct host *host; /* whose log() they call; it may be exchanged */
+    const struct host *host; /* whose log() they call; may be exchanged */
+    const struct stop *stop; /* what ends a program that a hook runs; likewise */
     const struct settings *settings;
 };
 

@@ -29,6 +29,7 @@ struct host_statement {
 struct host {
     void *ctx;
     struct session *work;
+    bool is_hook;        /* nothing is recorded of it: it has no steps, no backfills */
     bool in_transaction; /* luamig's transaction is open as long as the script runs */
     const char
         *before_ddl; /* SET LOCAL for the first strong lock of a transaction; NULL */

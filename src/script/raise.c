@@ -65,6 +65,12 @@ push(lua_State *L)
     return err;
 }
 
+void
+raise_push(lua_State *L, const struct error *err)
+{
+    *push(L) = *err;
+}
+
 int
 raise_error(lua_State *L, const struct error *err)
 {

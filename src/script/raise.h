@@ -26,6 +26,9 @@ int raise_error(lua_State *L, const struct error *err);
  */
 void raise_say_all(lua_State *L);
 
+/* Pushes *err as a value, without raising it. */
+void raise_push(lua_State *L, const struct error *err);
+
 /* A message handler for lua_pcall(): makes an object of whatever was raised. */
 int raise_handler(lua_State *L);
 

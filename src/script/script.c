@@ -75,19 +75,6 @@ run(lua_State *L)
     return 0;
 }
 
-/* What a pcall swallowed: the transaction is dead all the same. */
-static bool
-check_alive(const struct db *db, struct error *err)
-{
-    if (!db->failed)
-        return true;
-    *err = db->error;
-    if (err->hint[0] == '\0')
-        error_hint(err, "The script went on behind it, but its transaction was dead; "
-                        "db:try(fn) can go on behind an error.");
-    return false;
-}
-
 enum script_end
 script_run(const struct script *script, struct error *err)
 {
@@ -103,7 +90,7 @@ script_run(const struct script *script, struct error *err)
     if (ok) {
         lua_pushcfunction(vm.L, run);
         lua_pushlightuserdata(vm.L, &running);
-        ok = vm_call(&vm, 1, 0, err) && check_alive(running.db, err);
+        ok = vm_call(&vm, 1, 0, err) && db_check_alive(running.db, err);
     }
     if (ok)
         end = SCRIPT_DONE;

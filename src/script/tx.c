@@ -260,6 +260,8 @@ tx_step(lua_State *L)
     const struct host *host = db->host;
 
     luaL_argcheck(L, scope.step[0] != '\0', 2, "is empty");
+    if (host->is_hook)
+        luaL_error(L, "db:step is for migrations, not for hooks");
     if (host->in_transaction)
         luaL_error(L, "db:step needs `-- luamig: no-transaction` at the top of the file");
     if (db->in_transaction)

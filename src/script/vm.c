@@ -116,7 +116,7 @@ vm_call(struct vm *vm, int nargs, int nresults, struct error *err)
 {
     lua_State *L = vm->L;
     int base = lua_gettop(L) - nargs;
-    bool signals = vm->stop != NULL && vm->stop->signals;
+    bool signals = vm->stop != NULL;
     int status;
 
     lua_pushcfunction(L, raise_handler);

@@ -1,0 +1,81 @@
+#include "engine/parts.h"
+
+#include "engine/aftermath.h"
+#include "engine/hooks.h"
+#include "engine/ramp.h"
+#include "pg/exec.h"
+
+static bool
+run_before(const struct frame *frame, struct error *err)
+{
+    struct frame_end ignored;
+
+    items_add(frame->items, ITEM_BEGIN, FRAME_BEGIN, NULL);
+    frame_add_lock_timeout(frame, false);
+    if (!frame_run(frame, false, &ignored, err) ||
+        hooks_in_transaction(frame->m, frame->content, HOOK_BEFORE_MIGRATION, err) !=
+            SCRIPT_DONE)
+        return false;
+    frame_add_commit(frame);
+    return frame_run(frame, false, &ignored, err);
+}
+
+/* Whether what failed, and is a transaction, gives way to a table lock and is run again. */
+static bool
+is_to_run_again(const struct frame *frame, struct error *err)
+{
+    struct session *work = &frame->m->server.work;
+    struct error ignored = { 0 };
+
+    return !work->lost && exec_rollback(work, &ignored) &&
+           ramp_again(frame->m, frame->content, err);
+}
+
+bool
+parts_begin(struct migrator *m, const struct content *content, struct error *err)
+{
+    struct arena arena = { 0 };
+    struct items items = { 0 };
+    struct frame frame = { .m = m, .content = content, .arena = &arena, .items = &items };
+    bool done;
+
+    if (!hooks_has(m, HOOK_BEFORE_MIGRATION))
+        return true;
+    do
+        done = run_before(&frame, err);
+    while (!done && is_to_run_again(&frame, err));
+    if (done)
+        aftermath_clean(m); /* what the hook SET is not the file's */
+    arena_release(&arena);
+    return done;
+}
+
+static bool
+record(const struct frame *frame, const char *steps, struct frame_end *end,
+       struct error *err)
+{
+    frame_add_record(frame, steps);
+    if (hooks_has(frame->m, HOOK_AFTER_MIGRATION)) {
+        frame_add_session(frame);
+        if (!frame_run(frame, false, end, err) ||
+            hooks_in_transaction(frame->m, frame->content, HOOK_AFTER_MIGRATION, err) !=
+                SCRIPT_DONE)
+            return false;
+        frame_add_resets(frame);
+    }
+    frame_add_record_end(frame);
+    return frame_run(frame, false, end, err);
+}
+
+bool
+parts_record(const struct frame *frame, const char *steps, struct frame_end *end,
+             struct error *err)
+{
+    bool done;
+
+    do
+        done = record(frame, steps, end, err);
+    while (!done && hooks_has(frame->m, HOOK_AFTER_MIGRATION) &&
+           is_to_run_again(frame, err));
+    return done;
+}
