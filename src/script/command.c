@@ -175,6 +175,7 @@ run(lua_State *L)
     enum process_end end;
 
     luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 3);
     process.argv = read_words(L);
     process.timeout = read_timeout(L);
     read_input(L, &process);
