@@ -34,7 +34,7 @@ echo "# The next release: 0004, below the highest applied, and Lua for what SQL 
 cp -r "$later"/* "$dir/migrations-example"
 show status
 show dry-run
-show up
+show up --set NOTIFY=echo
 show up
 show verify
 cat <<TEXT

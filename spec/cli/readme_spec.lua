@@ -28,6 +28,18 @@ describe("the README's Lua example", function()
         end)
     end
 
+    it("of hooks.lua runs", function()
+        local hooks = 0
+        s:sql "CREATE ROLE reporting" -- of the whole server: it may be there
+        for block in text:match("\n## Hooks\n(.-)\n## "):gmatch "```lua\n(.-)```" do
+            hooks = hooks + 1
+            s:file("hooks.lua", block)
+            s:file(hooks + 2 .. "_more.up.sql", ""):expect(0, "up")
+        end
+        assert.equal(2, hooks)
+        assert.equal("1|users\n3|more", s:sql "SELECT version, name FROM audit")
+    end)
+
     it("is found", function()
         assert.equal(6, count)
         local _, blocks = section:gsub("```lua\n", "")

@@ -16,6 +16,7 @@ static const char example[] =
     "    -- drift = \"warn\",             -- warn, error, off\n"
     "    -- orphans = \"warn\",           -- warn, error\n"
     "    -- out_of_order = \"apply\",     -- apply, error\n"
+    "    -- hooks = \"hooks.lua\",      -- in dir by default; none\n"
     "    -- vars = { BATCH = \"100\" },   -- what scripts read; --set wins\n"
     "}\n";
 

@@ -139,6 +139,7 @@ call_alone(struct migrator *m, struct hook_call *call, bool guarded, struct erro
         size_t before = m->server.work.syncs;
 
         end = hooks_file_call(&m->hooks->file, n, call, err);
+        migrator_flush_notices(m, NULL);
         if (m->server.work.syncs != before)
             aftermath_clean(m);
     }
