@@ -119,7 +119,7 @@ return { before_run = { all, all }, after_run = all, before_migration = all, aft
 local greeting = require "greeting"
 return { before_run = function(run)
     log.warn("%s", greeting(vars.WHO))
-    print(type(os.rename), type(debug.traceback))
+    print(type(os.rename) .. type(debug.traceback))
     trace(json.encode { null, array { 1 }, vars("NO", "default") })
     run.db:exec("CREATE TABLE h (raw bytea); INSERT INTO h VALUES ('x')")
     run.db:exec("INSERT INTO h VALUES ($1)", bytea "\0")
@@ -130,7 +130,7 @@ end }
 ]])
         local r = s:expect(0, "up", "--set", "WHO=world")
         assert.matches("warning: hello, world[1]", r.err, 1, true)
-        assert.matches("note: function\\tfunction", r.err, 1, true)
+        assert.matches("note: functionfunction", r.err, 1, true)
         assert.equal('[null,[1],"default"]\n', traced())
         assert.equal("2", s:sql "SELECT count(*) FROM h")
     end)
