@@ -60,7 +60,7 @@ struct plan_request {
     const int64_t *only;
     size_t only_count;
     bool background; /* those that run in the background instead of the others */
-    bool redo; /* the second half of one */
+    bool redo;       /* the second half of one */
 };
 
 /* A repeatable, and what was run of it last. */
