@@ -76,8 +76,9 @@ $(BUILD)/embed.o: $(BUILD)/embed.c
 $(UNITS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/pgtest.o $(LIB)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS) -lcmocka
 
+$(BUILD)/tests/fuzz_sqlscan: FUZZ_LIBS = -lpg_query
 $(REPLAY): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIB)
-	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS) $(FUZZ_LIBS)
 
 $(BUILD)/tests/proxy $(BUILD)/tests/bench/timed: $(BUILD)/%: $(BUILD)/%.o
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ -pie

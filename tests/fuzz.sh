@@ -1,20 +1,25 @@
 #!/bin/sh
-# fuzz.sh SECONDS - each fuzz target with clang's libFuzzer; crashes become corpus files
+# fuzz.sh SECONDS [TARGET...] - each fuzz target with clang's libFuzzer
+#
+# What makes one fail is left in its folder of tests/corpus, which `make test` replays.
+# What it learned stays in build-fuzz for the next time.
 set -eu
 cd "$(dirname "$0")/.."
 seconds=${1:-60}
-mkdir -p build-fuzz
-for target in tests/fuzz_*.c; do
-    name=$(basename "$target" .c)
-    corpus=tests/corpus/${name#fuzz_}
-    clang -std=c11 -D_GNU_SOURCE -DLUAMIG_LIBFUZZER -DLUAMIG_VERSION='"fuzz"' -Isrc -I. -g -O1 \
-        -fsanitize=fuzzer,address,undefined -o "build-fuzz/$name" "$target" \
-        src/base/*.c src/plan/*.c src/pg/*.c src/cli/dotenv.c src/script/decimal.c \
-        src/script/json*.c src/script/raise.c src/script/value.c src/script/vm.c \
-        $(pkg-config --cflags --libs lua5.4 libpq json-c) -lcrypto
-    mkdir -p "build-fuzz/$name.found"
-    echo "$name: $seconds s"
-    "build-fuzz/$name" -max_total_time="$seconds" -artifact_prefix="$corpus/" \
-        "build-fuzz/$name.found" "$corpus" 2>"build-fuzz/$name.log" || { tail -30 "build-fuzz/$name.log"; exit 1; }
-    tail -1 "build-fuzz/$name.log"
+[ $# -eq 0 ] || shift
+[ $# -gt 0 ] || set -- $(cd tests && ls fuzz_*.c | sed 's/^fuzz_\(.*\)\.c$/\1/')
+sanitize=-fsanitize=address,undefined,fuzzer
+make --no-print-directory -j2 BUILD=build-fuzz CC=clang CFLAGS='-O1 -g' \
+    HARDEN="-fPIE -DLUAMIG_LIBFUZZER -fno-omit-frame-pointer ${sanitize}-no-link" \
+    LDFLAGS="$sanitize" $(printf ' build-fuzz/tests/fuzz_%s' "$@")
+for name in "$@"; do
+    target=build-fuzz/tests/fuzz_$name
+    found=build-fuzz/found/$name
+    words=tests/corpus/$name.dict
+    mkdir -p "$found" "tests/corpus/$name"
+    echo "fuzz_$name: $seconds s"
+    "$target" -max_total_time="$seconds" -timeout=10 -artifact_prefix="tests/corpus/$name/" \
+        $([ ! -f "$words" ] || echo "-dict=$words") \
+        "$found" "tests/corpus/$name" 2>"$target.log" || { tail -30 "$target.log"; exit 1; }
+    tail -1 "$target.log"
 done

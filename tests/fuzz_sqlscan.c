@@ -1,11 +1,16 @@
-/* Splits any bytes as a SQL file, in both modes, and checks what comes out. */
+/*
+ * fuzz_sqlscan.c - splits any bytes as a SQL file, in both modes, and checks what comes
+ * out; where PostgreSQL's own parser can read the text, it must see the same statements
+ */
+#include <pg_query.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "plan/sqlfile.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz.h"
 
 static void
 require(bool ok, const char *what)
@@ -67,6 +72,54 @@ check_one(const char *text, size_t size, bool no_transaction)
     arena_release(&arena);
 }
 
+/* PostgreSQL's parser leaves comments before a statement to it. */
+static void
+compare(const struct sql_statements *ours, const PgQuerySplitResult *theirs)
+{
+    require(ours->count == (size_t)theirs->n_stmts, "PostgreSQL counts otherwise");
+    for (size_t i = 0; i < ours->count; i++) {
+        const PgQuerySplitStmt *s = theirs->stmts[i];
+        size_t start = (size_t)s->stmt_location, end = start + (size_t)s->stmt_len;
+
+        require(ours->list[i].offset >= start &&
+                    ours->list[i].offset + ours->list[i].length <= end,
+                "PostgreSQL splits otherwise");
+    }
+}
+
+/* Data of COPY, and psql's \restrict, are not the parser's. */
+static bool
+is_plain_sql(const char *text, size_t size)
+{
+    if (memchr(text, '\0', size) != NULL || memchr(text, '\\', size) != NULL)
+        return false;
+    return strcasestr(text, "stdin") == NULL;
+}
+
+static void
+ask_postgresql(const uint8_t *data, size_t size)
+{
+    struct arena arena = { 0 };
+    struct error err = { 0 };
+    const char *text = arena_strndup(&arena, (const char *)data, size);
+    struct sql_statements ours;
+    PgQuerySplitResult theirs;
+
+    if (size > 4096 || !is_plain_sql(text, size) ||
+        !sqlfile_check_bytes(text, size, &err)) {
+        arena_release(&arena);
+        return;
+    }
+    theirs = pg_query_split_with_parser(text);
+    if (theirs.error == NULL) {
+        require(sqlscan_split(text, size, &arena, &ours, &err),
+                "PostgreSQL can read what cannot be split");
+        compare(&ours, &theirs);
+    }
+    pg_query_free_split_result(theirs);
+    arena_release(&arena);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -75,41 +128,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_one((const char *)data, size, false);
     check_one((const char *)data, size, true);
     sqlscan_line_text((const char *)data, size, size / 2, line, sizeof(line));
+    ask_postgresql(data, size);
     return 0;
 }
-
-#ifndef LUAMIG_LIBFUZZER
-/* Replays files; bytes in a block of their own, so that a sanitizer sees its end. */
-static bool
-replay(const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    uint8_t *data = NULL;
-    size_t size = 0, capacity = 0;
-    int c;
-
-    if (file == NULL) {
-        perror(path);
-        return false;
-    }
-    while ((c = getc(file)) != EOF) {
-        data = xgrow(data, size, &capacity, 1);
-        data[size++] = (uint8_t)c;
-    }
-    fclose(file);
-    data = xrealloc(data, size);
-    LLVMFuzzerTestOneInput(data, size);
-    free(data);
-    return true;
-}
-
-int
-main(int argc, char **argv)
-{
-    bool ok = true;
-
-    for (int i = 1; i < argc; i++)
-        ok = replay(argv[i]) && ok;
-    return ok ? 0 : 1;
-}
-#endif

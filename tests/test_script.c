@@ -48,17 +48,60 @@ keep_log(void *ctx, enum host_log level, const char *text)
     error_text(logged, sizeof(logged), text);
 }
 
-/* In a transaction that is rolled back afterwards. */
+/* What the engine does for a script without a transaction, without its record. */
+static bool
+host_begin(void *ctx, struct error *err)
+{
+    (void)ctx;
+    return exec_command(&t.server.work, "BEGIN", NULL, err);
+}
+
+static bool
+host_commit(void *ctx, const char *step, struct error *err)
+{
+    (void)ctx;
+    (void)step;
+    return exec_commit(&t.server.work, err);
+}
+
+static bool
+host_has_step(void *ctx, const char *step)
+{
+    (void)ctx;
+    return strcmp(step, "done") == 0;
+}
+
+static bool
+host_again(void *ctx, struct error *err)
+{
+    (void)ctx;
+    (void)err;
+    return false;
+}
+
+static bool
+host_outside(void *ctx, const struct host_statement *statement, PGresult **res,
+             struct error *err)
+{
+    (void)ctx;
+    return exec_query(&t.server.work, statement->sql, statement->params, res, err);
+}
+
 static enum script_end
-run(const char *text, long fail_after, struct error *err)
+run_in(bool in_transaction, const char *text, long fail_after, struct error *err)
 {
     static const struct var vars[] = { { "NAME", "value" } };
     struct settings settings = {
         .memory = 64 << 20, .lib = "tests", .vars = vars, .var_count = 1
     };
     struct host host = { .work = &t.server.work,
-                         .in_transaction = true,
-                         .log = keep_log };
+                         .in_transaction = in_transaction,
+                         .log = keep_log,
+                         .begin = host_begin,
+                         .commit = host_commit,
+                         .has_step = host_has_step,
+                         .again = host_again,
+                         .outside = host_outside };
     struct script script = { .path = "1_a.up.lua",
                              .text = text,
                              .size = strlen(text),
@@ -67,7 +110,7 @@ run(const char *text, long fail_after, struct error *err)
                                         .name = "a",
                                         .direction = "up",
                                         .folder = "tests",
-                                        .in_transaction = true,
+                                        .in_transaction = in_transaction,
                                         .attempt = 1 },
                              .settings = &settings,
                              .stop = &t.stop,
@@ -76,10 +119,18 @@ run(const char *text, long fail_after, struct error *err)
     enum script_end end;
     struct error ignored = { 0 };
 
-    assert_true(exec_command(&t.server.work, "BEGIN", NULL, &ignored));
+    if (in_transaction)
+        assert_true(exec_command(&t.server.work, "BEGIN", NULL, &ignored));
     end = script_run(&script, err);
     assert_true(exec_rollback(&t.server.work, &ignored));
     return end;
+}
+
+/* In a transaction that is rolled back afterwards. */
+static enum script_end
+run(const char *text, long fail_after, struct error *err)
+{
+    return run_in(true, text, fail_after, err);
 }
 
 static void
@@ -138,25 +189,85 @@ static const char everything[] =
     "assert(#files.read('test.h') > 0 and vars('NO', 1) == 1)\n"
     "log.info('%s', 'end')\n";
 
+/* The rarer ways: CSV, iterators, bounds, errors that are looked at, coroutines. */
+static const char the_rest[] =
+    "db:exec('CREATE TEMP TABLE y (a int PRIMARY KEY, b text)')\n"
+    "assert(db:copy_in { 'y', csv = 'data/rows.csv', header = true } == 2)\n"
+    "local n = 2\n"
+    "assert(db:copy_in { 'y', rows = function() n = n + 1\n"
+    "  if n < 5 then return { db:value('SELECT $1::int', n), 'x' } end end } == 2)\n"
+    "local rows = db:query 'SELECT a, b FROM y'\n"
+    "assert(db:update_many { 'y', key = 'a', set = 'b',\n"
+    "  rows = function() return table.remove(rows) end } == 4)\n"
+    "local v = db:one [[SELECT '[0:1]={1,NULL}'::int[] AS i, ARRAY['\\x00'::bytea] AS b,\n"
+    "  '{{a,b},{c,\"d e\"}}'::text[] AS t, 1.5::float8 AS f, true AS o, NULL AS n]]\n"
+    "assert(db:value('SELECT $1::int[] = $2::int[]', v.i, '[0:1]={1,NULL}'))\n"
+    "assert(v.t[2][2] == 'd e' and v.b[1] == '\\0' and v.n == nil)\n"
+    "assert(db:one 'SELECT 1 WHERE false' == nil)\n"
+    "local ok, err = db:try(function() db:query 'SELECT nmae FROM y' end)\n"
+    "assert(err.sqlstate == '42703' and tostring(err) == err.message and err.where)\n"
+    "ok, err = db:try(db.transaction, db, function() error { message = 'mine' } end)\n"
+    "assert(not ok)\n"
+    "assert(not db:try(function() for _ in db:rows 'SELECT 1' do error 'x' end end))\n"
+    "assert(not db:try(function() for _ in db:copy_out 'SELECT 1/0' do end end))\n"
+    "assert(not db:try(db.copy_in, db, { 'y', rows = { { 1, {} } } }))\n"
+    "assert(not pcall(json.decode, '[1') and json.decode('[]') and vars.NAME == 'value')\n"
+    "assert(not pcall(files.read, 'nothing') and migration.version == 1)\n"
+    "print(null, array { 1 }[1], bytea 'x')\n";
+
+static const char in_steps[] =
+    "assert(db:step('done', error) == nil)\n"
+    "db:step('a', function() db:exec('CREATE TABLE z (a int)') end)\n"
+    "db:transaction(function() db:copy_in { 'z', rows = { { 1 } } } end)\n"
+    "assert(not db:try(function() db:exec 'SELECT 1/0' end))\n"
+    "assert(not pcall(db.exec, db, 'SELECT 1/0'))\n"
+    "assert(db:value('SELECT count(*) FROM z') == 1)\n"
+    "db:exec 'VACUUM z'\n"
+    "db:exec 'DROP TABLE z'\n";
+
+/* Fails the first allocation, the second, ... until none is left. */
 static void
-no_allocation_that_fails_leaks_or_crashes(void **state)
+fail_each(bool in_transaction, const char *text, long least)
 {
-    struct error err = { 0 };
+    struct error err = { 0 }, ignored = { 0 };
     long n = 1;
 
-    (void)state;
-    assert_int_equal(run(everything, 0, &err), SCRIPT_DONE);
-    while (run(everything, n, &err) != SCRIPT_DONE) {
+    run_in(in_transaction, text, 0, &err);
+    assert_string_equal(err.message, ""); /* tells what is wrong with the text */
+    while (run_in(in_transaction, text, n, &err) != SCRIPT_DONE) {
         assert_int_equal(live_results, 0);
         assert_int_not_equal(err.kind, ERROR_NONE);
+        if (!in_transaction)
+            exec_command(&t.server.work, "DROP TABLE IF EXISTS z", NULL, &ignored);
         n++;
     }
     assert_int_equal(live_results, 0);
-    assert_true(n > 500);
+    assert_true(n > least);
 }
 
 static void
-a_db_that_was_kept_is_dead(void **state)
+no_allocation_that_fails_leaks_or_crashes(void **state)
+{
+    (void)state;
+    fail_each(true, everything, 500);
+}
+
+static void
+nor_one_of_what_is_used_less(void **state)
+{
+    (void)state;
+    fail_each(true, the_rest, 500);
+}
+
+static void
+nor_one_outside_of_a_transaction(void **state)
+{
+    (void)state;
+    fail_each(false, in_steps, 50);
+}
+
+static void
+what_is_closed_at_a_scripts_end_still_has_db(void **state)
 {
     struct error err = { 0 };
 
@@ -190,7 +301,11 @@ main(void)
         cmocka_unit_test_setup_teardown(an_error_has_both_places, setup, teardown),
         cmocka_unit_test_setup_teardown(no_allocation_that_fails_leaks_or_crashes, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(a_db_that_was_kept_is_dead, setup, teardown),
+        cmocka_unit_test_setup_teardown(nor_one_of_what_is_used_less, setup, teardown),
+        cmocka_unit_test_setup_teardown(nor_one_outside_of_a_transaction, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_is_closed_at_a_scripts_end_still_has_db,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_lost_connection_ends_the_script, setup,
                                         teardown),
     };

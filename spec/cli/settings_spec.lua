@@ -86,6 +86,7 @@ describe("settings", function()
         ["search_path as a parameter"] = { { DATABASE_URL = "postgres://u:SECRET@h/d?search_path=v" },
             "options=%-csearch_path" },
         ["%zz in the password"] = { { DATABASE_URL = "postgres://u:SECRET%zz@h/d" }, "%%25" },
+        ["/ and ? in the password"] = { { DATABASE_URL = "postgres://u:pa/ss?SECRET@h/d" }, "%%2F" },
         ["a bare word"] = { { DATABASE_URL = "SECRET" }, "neither a URL" },
         ["a bad keyword"] = { { DATABASE_URL = "host=h passwort=SECRET" }, "cannot be read" },
     } do

@@ -103,6 +103,15 @@ has_bad_escape(const char *text)
     return false;
 }
 
+/* Behind an unescaped '/' or '?' of a password its rest looks like a parameter. */
+static bool
+hides_password(const char *text)
+{
+    const char *query = strchr(text, '?');
+
+    return query != NULL && strchr(query, '@') != NULL;
+}
+
 static bool
 explain(const char *text, struct error *err)
 {
@@ -111,6 +120,11 @@ explain(const char *text, struct error *err)
                   "the database URL holds a '%%' that is no %%XX escape");
         return error_hint(err, "Write a '%%' in a password as %%25, '@' as %%40, '#' as "
                                "%%23, '/' as %%2F.");
+    }
+    if (is_url(text) && hides_password(text)) {
+        error_set(err, ERROR_USAGE, "the database URL cannot be read");
+        return error_hint(err, "Write a '/' in a password as %%2F, '?' as %%3F, '@' as "
+                               "%%40, '#' as %%23.");
     }
     if (is_url(text) && !find_unknown(text, err))
         return false;

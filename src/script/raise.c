@@ -9,7 +9,8 @@
 
 #define TYPE       "luamig.error"
 #define MAX_FRAMES 8
-#define OWN        "@lua/luamig/" /* chunks of luamig itself */
+#define OWN_PATH   "lua/luamig/" /* of chunks of luamig itself */
+#define OWN        "@" OWN_PATH
 
 /* The next frame of the project's Lua from *level on; *level is then behind it. */
 static bool
@@ -126,7 +127,7 @@ split_message(lua_State *L, struct error *err)
     if (file[0] == '\0')
         return;
     raise_place(L, err);
-    if (err->place.line != line && strncmp(file, OWN + 1, strlen(OWN + 1)) != 0)
+    if (err->place.line != line && strncmp(file, OWN_PATH, strlen(OWN_PATH)) != 0)
         error_at(err, file, line, 0);
     snprintf(copy, sizeof(copy), "%s", text);
     error_text(err->message, sizeof(err->message), copy);

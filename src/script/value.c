@@ -387,6 +387,8 @@ push_literal(lua_State *L, int index)
     bounds = lua_gettop(L);
     luaL_buffinit(L, &out);
     if (lua_type(L, bounds) == LUA_TSTRING) {
+        if (strlen(lua_tostring(L, bounds)) != lua_rawlen(L, bounds))
+            return "has a zero byte in its bounds";
         lua_pushvalue(L, bounds);
         luaL_addvalue(&out);
         luaL_addchar(&out, '=');
