@@ -18,7 +18,7 @@ local function check_options(request)
 end
 
 -- command { "program", "argument", ..., timeout = "30s", stdin = text } -> status, output
-local function commander(run)
+function hooks.commander(run)
     return function(request)
         if type(request) ~= "table" then error("write command { \"program\", \"argument\", ... }", 2) end
         check_options(request)
@@ -109,7 +109,7 @@ end
 -- @tparam table sandbox the module luamig.sandbox
 function hooks.open(env, host, sandbox)
     sandbox.add(env, host)
-    env.command = commander(host.run)
+    env.command = hooks.commander(host.run)
     env.os.execute = executor(host.run)
     env.io.popen = opener(host.run)
     env.os.exit = function() error("os.exit would leave the run in the middle: use error()", 2) end

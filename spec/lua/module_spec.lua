@@ -283,6 +283,55 @@ describe("the module", function()
         ]])
     end)
 
+    it("gives the hooks of a file to be called, with a command that can be replaced", function()
+        migrations()
+        s:file("hooks.lua", [[
+            local name = require "name"
+            return {
+                before_run = function(run)
+                    log.info("run %s, %s", run.id, name.of(7))
+                    if vars("FROZEN") then error "no migrations now" end
+                end,
+                after_migration = {
+                    function(m) m.db:exec("CREATE TABLE audit AS SELECT $1::int AS version", m.migration.version) end,
+                    function() status, output = command { "echo", "done" } end,
+                },
+                on_failure = function(f) command { "notify", "--text", f.error.message } end,
+            }]])
+        assert.equal("", lua [[
+            local said, called
+            local exit, searchers = os.exit, #package.searchers
+            local hooks = luamig.hooks("migrations/hooks.lua", { lib = "lib",
+                log = function(_, text) said = text end })
+            hooks.before_run { id = "4711" }
+            same("run 4711, n7", said)
+            local s <close> = luamig.scratch { to = 1 }
+            same(nil, s.db:value "SELECT to_regclass('audit')")
+            hooks.after_migration { db = s.db, migration = { version = 1 } }
+            same(1, s.db:value "SELECT version FROM audit")
+            same(nil, status)
+            function hooks.command(request) called = table.concat(request, " ") end
+            hooks.on_failure { error = { message = "broken" } }
+            same("notify --text broken", called)
+            same(nil, hooks.after_run)
+
+            hooks = luamig.hooks("migrations/hooks.lua", { lib = "lib", vars = { FROZEN = 1 } })
+            fails("hooks.lua:5: no migrations now", hooks.before_run, { id = "4711" })
+            fails("cannot run 'notify'", hooks.on_failure, { error = { message = "broken" } })
+            same(exit, os.exit)
+            same(searchers, #package.searchers)
+            local status, output = luamig.globals().command { "echo", "hello" }
+            same("0hello\n", status .. output)
+
+            local s <close> = luamig.scratch { to = 1, lib = "lib", hooks = "migrations/hooks.lua" }
+            same(1, s.db:value "SELECT version FROM audit")
+            fails("module 'name' not found", luamig.hooks, "migrations/hooks.lua")
+            fails("cannot open", luamig.hooks, "nowhere.lua")
+            io.open("bad.lua", "w"):write("return { before_rum = print }"):close()
+            same("Did you mean 'before_run'?", fails("unknown event 'before_rum'", luamig.hooks, "bad.lua").hint)
+        ]])
+    end)
+
     it("is as the README's page about tests says", function()
         local text = support.read_file(os.getenv("PWD") .. "/README.md")
         local section = text:match("\n## Testing migrations\n(.-)\n## ")

@@ -22,6 +22,7 @@ luaopen_luamig(lua_State *L)
         { "connect", connection_connect },
         { "scratch", scratch_new },
         { "globals", surroundings_globals },
+        { "hooks", surroundings_hooks },
         { NULL, NULL },
     };
 

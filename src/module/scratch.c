@@ -311,6 +311,9 @@ scratch_new(lua_State *L)
     memset(s, 0, sizeof(*s));
     luaL_setmetatable(L, TYPE);
     options_settings(L, "luamig.scratch", extra, &s->arena, &s->settings);
+    if (lua_getfield(L, 1, "hooks") == LUA_TNIL) /* they announce, refuse, run programs */
+        s->settings.hooks = NULL;
+    lua_pop(L, 1);
     options_integer(L, 1, "luamig.scratch", "to", &to);
     find_server(L, s);
     create(L, s);

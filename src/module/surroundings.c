@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "module/options.h"
+#include "script/command.h"
 #include "script/files.h"
 #include "script/globals.h"
+#include "script/hooks_file.h"
 #include "script/vm.h"
 
 #define TYPE "luamig.surroundings"
@@ -13,6 +15,8 @@
 /* The userdata that owns what the functions work with. */
 struct surroundings {
     struct globals globals;
+    struct host host;
+    struct stop stop;
     struct settings settings;
     struct arena arena;
 };
@@ -53,23 +57,44 @@ tie(lua_State *L, const char *name, int owner)
     lua_setfield(L, -2, name);
 }
 
-static struct surroundings *
-push_owner(lua_State *L)
+/* Output of a program is given back; there is no run whose log could have it. */
+static void
+drop_line(void *ctx, enum host_log level, const char *text)
 {
-    struct surroundings *s = lua_newuserdatauv(L, sizeof(*s), 0);
+    (void)ctx;
+    (void)level;
+    (void)text;
+}
 
+/* Pushes the owner of what the options at index 1 say. */
+static struct surroundings *
+push_owner(lua_State *L, const char *call, const char *const *known)
+{
+    static const char *const extra[] = { "log", NULL };
+    struct surroundings *s;
+
+    options_check(L, 1, call, known);
+    s = lua_newuserdatauv(L, sizeof(*s), 0);
     memset(s, 0, sizeof(*s));
     luaL_setmetatable(L, TYPE);
-    s->globals.settings = &s->settings;
+    s->host.log = drop_line;
+    s->globals =
+        (struct globals){ .host = &s->host, .stop = &s->stop, .settings = &s->settings };
+    options_settings(L, call, extra, &s->arena, &s->settings);
     return s;
 }
 
-/* Pushes what sandbox.new() takes; the options are at index 1, the owner at 2. */
+/* Pushes what sandbox.new() and hooks.open() take. */
 static void
-push_host(lua_State *L, const struct surroundings *s)
+push_host(lua_State *L, int owner)
 {
+    const struct surroundings *s = luaL_checkudata(L, owner, TYPE);
+
     globals_push(L, &s->globals);
-    tie(L, "read_module", 2);
+    tie(L, "read_module", owner);
+    command_push(L, &s->globals);
+    lua_setfield(L, -2, "run");
+    tie(L, "run", owner);
     lua_getfield(L, 1, "log");
     if (lua_isnil(L, -1))
         lua_pushcfunction(L, log_nothing);
@@ -81,25 +106,82 @@ push_host(lua_State *L, const struct surroundings *s)
     lua_pop(L, 1);
 }
 
+/* Adds command{} and files to the globals in the table on top. */
+static void
+add_globals(lua_State *L, const struct surroundings *s)
+{
+    lua_getfield(L, -1, "globals");
+    files_open(L, s->settings.dir);
+    lua_setfield(L, -2, "files");
+    globals_push_embedded(L, "luamig.hooks");
+    lua_getfield(L, -1, "commander");
+    lua_getfield(L, -4, "run");
+    lua_call(L, 1, 1);
+    lua_setfield(L, -3, "command");
+    lua_pop(L, 2);
+}
+
 int
 surroundings_globals(lua_State *L)
 {
     static const char *const known[] = { "dir", "lib", "vars", "log", NULL };
-    static const char *const extra[] = { "log", NULL };
-    struct surroundings *s;
+    const struct surroundings *s;
 
-    options_check(L, 1, "luamig.globals", known);
     lua_settop(L, 1);
-    s = push_owner(L);
-    options_settings(L, "luamig.globals", extra, &s->arena, &s->settings);
+    s = push_owner(L, "luamig.globals", known);
     globals_push_embedded(L, "luamig.sandbox");
     lua_getfield(L, -1, "new");
-    push_host(L, s);
-    lua_getfield(L, -1, "globals");
-    files_open(L, s->settings.dir);
-    lua_setfield(L, -2, "files");
-    lua_pop(L, 1);
+    push_host(L, 2);
+    add_globals(L, s);
     lua_call(L, 1, 1);
+    return 1;
+}
+
+/* Runs the file in the environment at index env; its table stands on top. */
+static void
+run_file(lua_State *L, const char *path, int env)
+{
+    if (luaL_loadfilex(L, path, "t") != LUA_OK)
+        lua_error(L);
+    lua_pushvalue(L, env);
+    lua_setupvalue(L, -2, 1);
+    lua_call(L, 0, 1);
+    hooks_file_check(L);
+}
+
+/* The folder lib beside the file. */
+static const char *
+lib_beside(const char *path, struct arena *arena)
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash != NULL ? (size_t)(slash - path) + 1 : 0;
+
+    return arena_printf(arena, "%.*slib", (int)len, path);
+}
+
+int
+surroundings_hooks(lua_State *L)
+{
+    static const char *const known[] = { "lib", "vars", "log", NULL };
+    const char *path = luaL_checkstring(L, 1);
+    struct surroundings *s;
+
+    lua_settop(L, 2);
+    lua_insert(L, 1); /* the options first */
+    s = push_owner(L, "luamig.hooks", known);
+    if (lua_getfield(L, 1, "lib") == LUA_TNIL)
+        s->settings.lib = lib_beside(path, &s->arena);
+    lua_settop(L, 3);
+    globals_push_embedded(L, "luamig.testing");
+    lua_getfield(L, 4, "environment");
+    push_host(L, 3);
+    globals_push_embedded(L, "luamig.sandbox");
+    globals_push_embedded(L, "luamig.hooks");
+    lua_call(L, 3, 1);
+    lua_getfield(L, 4, "hooks");
+    lua_pushvalue(L, 5);
+    run_file(L, path, 5);
+    lua_call(L, 2, 1);
     return 1;
 }
 

@@ -15,4 +15,11 @@ void surroundings_register(lua_State *L);
  */
 int surroundings_globals(lua_State *L);
 
+/*
+ * luamig.hooks(path, { lib =, vars =, log = }) -> a table from event to a function that calls
+ * the file's hooks, and command, which the test may replace. lib is by default beside the
+ * file.
+ */
+int surroundings_hooks(lua_State *L);
+
 #endif

@@ -70,9 +70,9 @@ bad_value(lua_State *L, enum hook_event event)
     luaL_error(L, "%s must be a function or a list of functions", events[event]);
 }
 
-/* Keeps what is on top, a function or a list of them, as the event's. */
+/* Makes a list of what is on top, the event's function or list of them. */
 static void
-keep(lua_State *L, struct hooks_file *file, enum hook_event event)
+make_list(lua_State *L, enum hook_event event)
 {
     size_t seen = 0;
 
@@ -84,15 +84,26 @@ keep(lua_State *L, struct hooks_file *file, enum hook_event event)
     }
     if (!lua_istable(L, -1))
         bad_value(L, event);
-    file->counts[event] = lua_rawlen(L, -1);
     for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
         if (!lua_isfunction(L, -1))
             bad_value(L, event);
         seen++;
     }
-    if (seen != file->counts[event])
+    if (seen != lua_rawlen(L, -1))
         bad_value(L, event);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &file->counts[event]);
+}
+
+void
+hooks_file_check(lua_State *L)
+{
+    if (!lua_istable(L, -1))
+        luaL_error(L, "it must return a table from event to function");
+    for (lua_pushnil(L); lua_next(L, -2) != 0;) {
+        enum hook_event event = check_event(L, -2);
+
+        make_list(L, event);
+        lua_setfield(L, -3, events[event]); /* its own, so that lua_next() goes on */
+    }
 }
 
 /* Called with what the file returned. */
@@ -101,10 +112,13 @@ take_table(lua_State *L)
 {
     struct hooks_file *file = lua_touserdata(L, 2);
 
-    if (!lua_istable(L, 1))
-        return luaL_error(L, "it must return a table from event to function");
-    for (lua_pushnil(L); lua_next(L, 1) != 0;)
-        keep(L, file, check_event(L, -2));
+    lua_pushvalue(L, 1);
+    hooks_file_check(L);
+    for (int event = 0; event < HOOK_EVENTS; event++) {
+        if (lua_getfield(L, 1, events[event]) != LUA_TNIL)
+            file->counts[event] = lua_rawlen(L, -1);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &file->counts[event]);
+    }
     return 0;
 }
 

@@ -64,6 +64,12 @@ struct hooks_file {
 const char *hooks_file_event(enum hook_event event);
 
 /*
+ * Raises unless the value on top of the stack is a table from event to function, or list of
+ * functions; makes lists of all.
+ */
+void hooks_file_check(lua_State *L);
+
+/*
  * Reads and runs the file, whose log goes to host. ERROR_SCRIPT with the place where it is
  * no Lua, raises, or returns no table of events; ERROR_USAGE where it cannot be read.
  * hooks_file_close() is to be called either way.
