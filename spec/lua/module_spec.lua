@@ -61,6 +61,12 @@ describe("the module", function()
                 for _ in db:rows "SELECT * FROM t" do n = n + 1 end
                 return n
             end))
+            db:transaction(function()
+                same(2, db:copy_in { "t", rows = { { 3, "y" }, { 4, luamig.null } } })
+                same(1, db:update_many { "t", key = "a", set = { "b" }, rows = { { a = 3, b = "z" } } })
+                for row in db:copy_out "SELECT b FROM t WHERE a = 3" do same("z", row[1]) end
+                same(2, db:exec "DELETE FROM t WHERE a > 2")
+            end)
             db:exec "VACUUM t"
             db:exec "CREATE INDEX CONCURRENTLY ON t (b)"
             fails("luamig begins and ends transactions", db.exec, db, "BEGIN")

@@ -9,9 +9,10 @@
 #include "engine/run.h"
 #include "engine/run_down.h"
 #include "module/connection.h"
+#include "module/database.h"
 #include "module/options.h"
 #include "module/status.h"
-#include "pg/exec.h"
+#include "pg/conninfo.h"
 #include "script/raise.h"
 #include "script/vm.h"
 
@@ -29,34 +30,13 @@ struct scratch {
     bool made; /* the database is there */
 };
 
-/* One statement on the server's own database. */
-static bool
-on_server(const char *url, const char *sql, struct error *err)
-{
-    struct settings settings = { .database = url };
-    struct stop stop = { 0 };
-    struct server server = {
-        .settings = &settings, .run = "scratch", .command = "lua", .stop = &stop
-    };
-    bool ok;
-
-    conninfo_secrets(&server.secrets, url);
-    ok = session_open(&server, SESSION_WORK, err) &&
-         exec_command(&server.work, sql, NULL, err);
-    server_close(&server);
-    return ok;
-}
-
 static bool
 drop(struct scratch *s, struct error *err)
 {
-    char sql[96];
-
     if (s->db != NULL)
         connection_close(s->db);
     s->db = NULL;
-    snprintf(sql, sizeof(sql), "DROP DATABASE IF EXISTS %s WITH (FORCE)", s->name);
-    if (s->made && !on_server(s->server, sql, err))
+    if (s->made && !database_drop(s->server, s->name, err))
         return false;
     s->made = false;
     return true;
@@ -233,12 +213,11 @@ static void
 create(lua_State *L, struct scratch *s)
 {
     struct error err = { 0 };
-    char sql[64], digits[9];
+    char digits[9];
 
     digest_random_hex(digits, 8);
     snprintf(s->name, sizeof(s->name), "luamig_scratch_%s", digits);
-    snprintf(sql, sizeof(sql), "CREATE DATABASE %s", s->name);
-    if (!on_server(s->server, sql, &err))
+    if (!database_create(s->server, s->name, &err))
         raise_error(L, &err);
     s->made = true;
     s->settings.database = conninfo_with_database(s->server, s->name, &s->arena);
