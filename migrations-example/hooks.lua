@@ -17,16 +17,18 @@ local function check_window()
     end
 end
 
--- In autocommit: it is there before the first migration, whatever becomes of that.
+-- A transaction of its own: it is there before the first migration, whatever becomes of that.
 local function make_audit(run)
-    run.db:exec [[
-        SET client_min_messages = warning; -- until this function returns
-        CREATE SCHEMA IF NOT EXISTS ops;
-        CREATE TABLE IF NOT EXISTS ops.audit (
-            run text, role text, version bigint, name text, direction text, seconds numeric(10, 3),
-            at timestamptz DEFAULT now()
-        );
-    ]]
+    run.db:transaction(function()
+        run.db:exec [[
+            SET LOCAL client_min_messages = warning; -- that it exists is no news
+            CREATE SCHEMA IF NOT EXISTS ops;
+            CREATE TABLE IF NOT EXISTS ops.audit (
+                run text, role text, version bigint, name text, direction text, seconds numeric(10, 3),
+                at timestamptz DEFAULT now()
+            );
+        ]]
+    end)
 end
 
 -- In the migration's transaction: there is a row exactly when the migration is applied.

@@ -154,8 +154,10 @@ return { before_migration = function() seen = seen + 1 end, after_run = function
     } do
         it("is refused before anything when it says " .. text:gsub("\n", " "), function()
             s:file("hooks.lua", text)
-            local r = s:expect(4, "up")
-            for _, part in ipairs(says) do assert.matches(part, r.err, 1, true) end
+            for _, command in ipairs { "up", "validate" } do
+                local r = s:expect(4, command)
+                for _, part in ipairs(says) do assert.matches(part, r.err, 1, true) end
+            end
             assert.is_false(s:has "luamig.applied_migrations")
             assert.is_false(s:has "a")
         end)
@@ -389,6 +391,23 @@ return { before_migration = all, after_migration = all }]])
         assert.equal("1,2,3", s:applied())
         assert.equal("-2,2,22,-2,20,-3,3,-3,30", s:sql "SELECT string_agg(n::text, ',') FROM t")
         assert.equal("0", s:sql "SELECT count(*) FROM luamig.applied_migrations_steps")
+    end)
+
+    it("sees that a run is one in the background", function()
+        s:files {
+            ["1_a.up.sql"] = "CREATE TABLE seen (what text);",
+            ["2_b.up.lua"] = "-- luamig: no-transaction background\ndb:exec \"INSERT INTO seen VALUES ('b')\"",
+            ["hooks.lua"] = [[local function all(e)
+    e.db:exec("INSERT INTO seen VALUES ($1)", e.event .. (e.migration and e.migration.version or e.run.command))
+end
+local function in_background(fn) return function(e) if e.run.background then fn(e) end end end
+all = in_background(all)
+return { before_run = all, before_migration = all, after_migration = all, after_run = all }]],
+        }
+        s:expect(0, "up")
+        assert.equal("", s:sql "SELECT * FROM seen")
+        s:expect(0, "up", "--background")
+        assert.equal("before_runup\nbefore_migration2\nb\nafter_migration2\nafter_runup", s:sql "SELECT * FROM seen")
     end)
 
     it("is called for repeatables, which have no version", function()

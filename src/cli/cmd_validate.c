@@ -7,6 +7,7 @@
 #include "cli/output.h"
 #include "engine/content.h"
 #include "plan/filename.h"
+#include "script/hooks_file.h"
 
 /* The state of one `validate`: what is wrong, and the document for --json. */
 struct validation {
@@ -108,6 +109,33 @@ validate_file(struct validation *v, const struct migration_file *file, bool down
     arena_release(&arena);
 }
 
+static void
+drop_log(void *ctx, enum host_log level, const char *text)
+{
+    (void)ctx;
+    (void)level;
+    (void)text;
+}
+
+/* It is run, too: only then its events are known. */
+static void
+validate_hooks(struct validation *v)
+{
+    const struct settings *settings = v->inv->settings;
+    const struct host host = { .log = drop_log };
+    struct hooks_file file = { 0 };
+    struct error err = { 0 };
+
+    if (settings->hooks == NULL)
+        return;
+    v->files_seen++;
+    stop_limit(v->inv->stop, LIMIT_RUN, settings->timeout);
+    if (!hooks_file_open(&file, settings->hooks, settings, &host, v->inv->stop, &err))
+        complain(v, &err);
+    stop_limit(v->inv->stop, LIMIT_RUN, 0);
+    hooks_file_close(&file);
+}
+
 static bool
 validate_folder(struct validation *v, struct error *err)
 {
@@ -123,6 +151,7 @@ validate_folder(struct validation *v, struct error *err)
     }
     for (size_t i = 0; i < source.repeatable_count; i++)
         validate_file(v, &source.repeatables[i].up, false);
+    validate_hooks(v);
     return true;
 }
 
@@ -185,7 +214,7 @@ const struct command cmd_validate = {
     .args = "[-v] [FILE...]",
     .summary = "check the files without a database",
     .help =
-        "Names, bytes, directives, statements. -v: each file's mode. --json lists every\n"
+        "Names, bytes, directives, statements, hooks.lua. -v: each file's mode. --json lists every\n"
         "statement with its line and text. The grammar is the server's: `up` asks it\n"
         "before the first migration runs.",
     .arguments = -1,

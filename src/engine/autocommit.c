@@ -13,13 +13,17 @@ static bool
 begin(void *ctx, struct error *err)
 {
     const struct autocommit *a = ctx;
+    struct items items = { 0 };
+    struct frame frame = { .m = a->m, .items = &items };
+    struct frame_end ignored;
     int64_t timeout = a->m->settings->lock_timeout;
     char sql[64];
 
     snprintf(sql, sizeof(sql), "SET LOCAL lock_timeout = %" PRId64,
              timeout >= 0 ? timeout : LOCK_TIMEOUT);
-    return exec_command(&a->m->server.work, FRAME_BEGIN, NULL, err) &&
-           exec_command(&a->m->server.work, sql, NULL, err);
+    items_add(&items, ITEM_BEGIN, FRAME_BEGIN, NULL);
+    items_add(&items, ITEM_SETTING, sql, NULL);
+    return frame_run(&frame, false, &ignored, err);
 }
 
 static bool
