@@ -96,6 +96,23 @@ test_conninfo_is_checked_without_showing_it(void **state)
         "host=h pasword=SECRET",
         "SECRET",
         "host='h password=SECRET",
+        "postgres://u:SECRET@h@h/d",
+        "postgres://u:x@SECRET@h/d",
+        "postgres://u:x/SECRET@h/d",
+        "postgres://u:12/SECRET@h/d",
+        "postgres://u:x?SECRET@h/d",
+        "postgres://u:12?SECRET&x=@h/d",
+        "postgres://u:12/34?SECRET=1@h/d",
+        "postgres://SECRET/x:x@h/d?y@z",
+    };
+    static const char *const good[] = {
+        "postgres://h:5432/d?application_name=a@b",
+        "postgres://u:p@h1:1,h2:2/d?application_name=a@b",
+        "postgres://h1:1,h2:2/d?application_name=a@b",
+        "postgres://[::1]:5432/d?application_name=a@b",
+        "postgres:///d?host=/x&user=a@b",
+        "postgres://h/d@x",
+        "host=h password=a@b/c@d",
     };
 
     (void)state;
@@ -108,6 +125,12 @@ test_conninfo_is_checked_without_showing_it(void **state)
         assert_null(strstr(err.message, "SECRET"));
         assert_null(strstr(err.detail, "SECRET"));
         assert_null(strstr(err.hint, "SECRET"));
+    }
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        struct error err = { 0 };
+
+        if (!conninfo_check(good[i], &err))
+            fail_msg("%s: %s", good[i], err.message);
     }
 }
 
@@ -126,6 +149,12 @@ test_secrets_are_hidden_raw_and_decoded(void **state)
     snprintf(text, sizeof(text), "p%%40ss%%2Fx fromenv");
     conninfo_hide(&secrets, text);
     assert_string_equal(text, "*** ***");
+    setenv("PGPASSWORD", "p@ss/x and more", 1);
+    conninfo_secrets(&secrets, "postgres://u:p%40ss%2Fx@h/d?application_name=a");
+    unsetenv("PGPASSWORD");
+    snprintf(text, sizeof(text), "p@ss/x and more, p@ss/x");
+    conninfo_hide(&secrets, text);
+    assert_string_equal(text, "***, ***");
     assert_true(conninfo_has_password("host=h password=x"));
     assert_false(conninfo_has_password("postgres://u@h/d"));
 }

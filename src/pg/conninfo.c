@@ -1,7 +1,6 @@
 #include "pg/conninfo.h"
 
 #include <ctype.h>
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +25,10 @@ static const struct {
     { "binary_parameters", "Leave it out." },
     { "timezone", "Write options=-cTimeZone=NAME." },
 };
+
+static const char escapes[] =
+    "In a password write '%' as %25, '@' as %40, '/' as %2F, '?' "
+    "as %3F, '#' as %23.";
 
 static bool
 is_url(const char *text)
@@ -113,13 +116,43 @@ hides_password(const char *text)
 }
 
 static bool
+is_port(const char *text, size_t len)
+{
+    size_t digits = strspn(text, "0123456789");
+
+    return digits >= len || text[digits] == ',';
+}
+
+/*
+ * Whether a '/', '?' or '@' of a password was not escaped. It ends the password there; the
+ * rest becomes host, port, database or parameter, and those are shown in messages.
+ */
+static bool
+is_torn(const char *text)
+{
+    const char *start = strstr(text, "://") + 3, *end = start + strcspn(start, "/?");
+    const char *query = strchr(end, '?');
+    const char *at = memchr(start, '@', (size_t)(end - start)), *colon;
+    struct error ignored = { 0 };
+
+    if (at != NULL)
+        return memchr(at + 1, '@', (size_t)(end - at - 1)) != NULL;
+    colon = memchr(start, ':', (size_t)(end - start));
+    at = strchr(end, '@');
+    if (colon == NULL || at == NULL || start[0] == '[')
+        return false;
+    return query == NULL || at < query ||
+           !is_port(colon + 1, (size_t)(end - colon - 1)) ||
+           !find_unknown(text, &ignored);
+}
+
+static bool
 explain(const char *text, struct error *err)
 {
     if (is_url(text) && has_bad_escape(text)) {
         error_set(err, ERROR_USAGE,
                   "the database URL holds a '%%' that is no %%XX escape");
-        return error_hint(err, "Write a '%%' in a password as %%25, '@' as %%40, '#' as "
-                               "%%23, '/' as %%2F.");
+        return error_hint(err, "%s", escapes);
     }
     if (is_url(text) && hides_password(text)) {
         error_set(err, ERROR_USAGE, "the database URL cannot be read");
@@ -149,6 +182,10 @@ conninfo_check(const char *text, struct error *err)
                   "the database setting is neither a URL nor "
                   "keyword=value pairs");
         return error_hint(err, "Write postgres://USER@HOST:PORT/DATABASE.");
+    }
+    if (is_url(text) && is_torn(text)) {
+        error_set(err, ERROR_USAGE, "the database URL has an '@' where none can be");
+        return error_hint(err, "%s", escapes);
     }
     options = PQconninfoParse(text, NULL);
     if (options == NULL)
@@ -188,13 +225,23 @@ conninfo_with_database(const char *text, const char *database, struct arena *are
     return pairs;
 }
 
+/* The longer ones first: one may be a part of another. */
 static void
 add_secret(struct secrets *secrets, const char *text, size_t len)
 {
-    if (len == 0 || len >= sizeof(secrets->texts[0]) || secrets->count == SECRETS_MAX)
+    size_t i = secrets->count;
+
+    if (len == 0 || len >= sizeof(secrets->texts[0]) || i == SECRETS_MAX)
         return;
-    snprintf(secrets->texts[secrets->count++], sizeof(secrets->texts[0]), "%.*s",
-             (int)len, text);
+    for (size_t n = 0; n < i; n++) {
+        if (strlen(secrets->texts[n]) == len && memcmp(secrets->texts[n], text, len) == 0)
+            return;
+    }
+    for (; i > 0 && strlen(secrets->texts[i - 1]) < len; i--)
+        memcpy(secrets->texts[i], secrets->texts[i - 1], sizeof(secrets->texts[0]));
+    memcpy(secrets->texts[i], text, len);
+    secrets->texts[i][len] = '\0';
+    secrets->count++;
 }
 
 /* What stands between the user's ':' and the '@' of a URL, as it is written. */
@@ -215,16 +262,12 @@ add_raw_password(struct secrets *secrets, const char *text)
 }
 
 static void
-add_parsed(struct secrets *secrets, const char *text)
+add_options(struct secrets *secrets, PQconninfoOption *options)
 {
-    static const char *const keywords[] = { "password", "sslpassword" };
-    PQconninfoOption *options = PQconninfoParse(text, NULL);
-
     for (PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++) {
-        for (size_t i = 0; i < 2; i++) {
-            if (o->val != NULL && strcmp(o->keyword, keywords[i]) == 0)
-                add_secret(secrets, o->val, strlen(o->val));
-        }
+        if (o->val != NULL && (strcmp(o->keyword, "password") == 0 ||
+                               strcmp(o->keyword, "sslpassword") == 0))
+            add_secret(secrets, o->val, strlen(o->val));
     }
     PQconninfoFree(options);
 }
@@ -234,7 +277,7 @@ conninfo_has_password(const char *text)
 {
     struct secrets secrets = { 0 };
 
-    add_parsed(&secrets, text);
+    add_options(&secrets, PQconninfoParse(text, NULL));
     return secrets.count > 0;
 }
 
@@ -245,9 +288,19 @@ conninfo_secrets(struct secrets *secrets, const char *text)
 
     *secrets = (struct secrets){ 0 };
     if (text != NULL) {
-        add_parsed(secrets, text);
+        add_options(secrets, PQconninfoParse(text, NULL));
         add_raw_password(secrets, text);
     }
+    if (password != NULL)
+        add_secret(secrets, password, strlen(password));
+}
+
+void
+conninfo_learn(struct secrets *secrets, PGconn *conn)
+{
+    const char *password = PQpass(conn);
+
+    add_options(secrets, PQconninfo(conn));
     if (password != NULL)
         add_secret(secrets, password, strlen(password));
 }

@@ -4,6 +4,7 @@
 #ifndef LUAMIG_PG_CONNINFO_H
 #define LUAMIG_PG_CONNINFO_H
 
+#include <libpq-fe.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -12,16 +13,17 @@
 
 #define SECRETS_MAX 8
 
-/* Texts that must not appear in any message. Valid when zeroed. */
+/* Texts that must not appear in any message (cloud tokens are long). Valid when zeroed. */
 struct secrets {
-    char texts[SECRETS_MAX][256];
+    char texts[SECRETS_MAX][4096];
     size_t count;
 };
 
 /*
  * Whether libpq can read text. ERROR_USAGE otherwise; libpq's own message is never shown,
  * it holds passwords (measured): the parameter at fault is named, and for those of other
- * tools what to write. A scheme other than postgres:// and postgresql:// is refused.
+ * tools what to write. A scheme other than postgres:// and postgresql:// is refused, and a
+ * URL that a password with an unescaped '@', '/' or '?' has torn.
  */
 bool conninfo_check(const char *text, struct error *err);
 
@@ -34,6 +36,9 @@ const char *conninfo_with_database(const char *text, const char *database,
 
 /* The passwords in text (NULL: none) and PGPASSWORD, raw and decoded. */
 void conninfo_secrets(struct secrets *secrets, const char *text);
+
+/* Those that libpq found elsewhere, too: in a passfile, a service file. */
+void conninfo_learn(struct secrets *secrets, PGconn *conn);
 
 /* Replaces every secret in text by "***", in place. */
 void conninfo_hide(const struct secrets *secrets, char *text);

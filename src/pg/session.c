@@ -4,14 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pg/connect.h"
 #include "pg/exec.h"
-#include "pg/wait.h"
 
-#define OLDEST_SERVER   130000
-#define HOST_TIMEOUT    10000 /* ms for each host, unless connect_timeout says otherwise */
-#define PATIENCE        2000  /* ms until connecting is said */
-#define TRY_AGAIN_AFTER 1000  /* ms between two attempts while connect_wait lasts */
-#define SETTINGS_MAX    1024
+#define OLDEST_SERVER 130000
+#define SETTINGS_MAX  1024
 
 static void
 on_notice(void *arg, const PGresult *res)
@@ -26,171 +23,6 @@ on_notice(void *arg, const PGresult *res)
         return;
     snprintf(line, sizeof(line), "%s: %s", severity != NULL ? severity : "NOTICE", text);
     log_add(notices, line);
-}
-
-/*
- * What stands before dbname gives way to the user's URL, what stands behind wins over it.
- * A second session goes to the host and port that work found.
- */
-static PGconn *
-start(const struct server *server, const char *name)
-{
-    PGconn *work = server->work.conn;
-    const char *pin = work != NULL ? PQhost(work) : NULL;
-    const char *keywords[] = { "keepalives_idle",
-                               "keepalives_interval",
-                               "keepalives_count",
-                               "fallback_application_name",
-                               "dbname",
-                               "client_encoding",
-                               pin != NULL ? "host" : NULL,
-                               "hostaddr",
-                               "port",
-                               NULL };
-    const char *values[] = { "30",
-                             "10",
-                             "3",
-                             name,
-                             server->settings->database != NULL
-                                 ? server->settings->database
-                                 : "",
-                             "UTF8",
-                             pin,
-                             NULL,
-                             work != NULL ? PQport(work) : NULL,
-                             NULL };
-
-    return PQconnectStartParams(keywords, values, 1);
-}
-
-struct connecting {
-    struct server *server;
-    PGconn *conn;
-    int64_t began, host_began;
-    char host[256];
-    bool said;
-};
-
-/* connect_timeout of the URL or the environment, in ms; PQconnectPoll ignores it. */
-static int64_t
-host_timeout(PGconn *conn)
-{
-    PQconninfoOption *options = PQconninfo(conn);
-    int64_t seconds = -1;
-
-    for (PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++) {
-        if (strcmp(o->keyword, "connect_timeout") == 0 && o->val != NULL)
-            seconds = strtol(o->val, NULL, 10);
-    }
-    PQconninfoFree(options);
-    return seconds > 0 ? seconds * 1000 : seconds == 0 ? INT64_MAX / 4 : HOST_TIMEOUT;
-}
-
-static void
-say_patience(struct connecting *c, int64_t now)
-{
-    char text[400];
-
-    if (c->said || now - c->began < PATIENCE || c->server->patience.waiting == NULL)
-        return;
-    c->said = true;
-    snprintf(text, sizeof(text), "the connection to %s:%s", PQhost(c->conn),
-             PQport(c->conn));
-    c->server->patience.waiting(c->server->patience.ctx, text);
-}
-
-/* A host that does not answer has its time, then the next one (libpq's order) has its. */
-static bool
-host_has_time(struct connecting *c, int64_t timeout, int64_t now)
-{
-    const char *host = PQhost(c->conn);
-
-    if (strcmp(c->host, host != NULL ? host : "") != 0) {
-        snprintf(c->host, sizeof(c->host), "%s", host != NULL ? host : "");
-        c->host_began = now;
-    }
-    return now - c->host_began < timeout;
-}
-
-/* true: connected or refused, PQstatus tells; false: *err says why it was given up. */
-static bool
-poll_until_settled(struct connecting *c, struct error *err)
-{
-    int64_t timeout = host_timeout(c->conn);
-    PostgresPollingStatusType next = PGRES_POLLING_WRITING;
-    enum stop_cause cause;
-
-    while (next != PGRES_POLLING_OK && next != PGRES_POLLING_FAILED) {
-        struct pollfd fd = { .fd = PQsocket(c->conn),
-                             .events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT };
-        int64_t now = stop_now();
-
-        if ((cause = stop_cause(c->server->stop)) != STOP_NONE)
-            return wait_cause_error(c->server->stop, cause, err);
-        if (!host_has_time(c, timeout, now))
-            return error_set(err, ERROR_CONNECT, "no answer from %s:%s within %ld s",
-                             PQhost(c->conn), PQport(c->conn), (long)(timeout / 1000));
-        say_patience(c, now);
-        if (stop_poll(c->server->stop, &fd, 1, 200) > 0)
-            next = PQconnectPoll(c->conn);
-    }
-    return true;
-}
-
-/* libpq's text names host and port itself; secrets are cut out. */
-static bool
-refused(struct server *server, PGconn *conn, struct error *err)
-{
-    char text[sizeof(err->message)];
-    size_t len;
-
-    snprintf(text, sizeof(text), "%s", PQerrorMessage(conn));
-    conninfo_hide(&server->secrets, text);
-    len = strlen(text);
-    while (len > 0 && text[len - 1] == '\n')
-        text[--len] = '\0';
-    return error_set(err, ERROR_CONNECT, "cannot connect: %s", text);
-}
-
-static bool
-connect_once(struct server *server, const char *name, PGconn **conn, struct error *err)
-{
-    struct connecting c = { .server = server, .began = stop_now() };
-    bool settled;
-
-    *conn = c.conn = start(server, name);
-    if (c.conn == NULL)
-        return error_set(err, ERROR_INTERNAL, "out of memory");
-    if (PQstatus(c.conn) == CONNECTION_BAD)
-        settled = true;
-    else
-        settled = poll_until_settled(&c, err);
-    if (settled && PQstatus(c.conn) == CONNECTION_OK)
-        return true;
-    if (settled)
-        refused(server, c.conn, err);
-    PQfinish(c.conn);
-    *conn = NULL;
-    return false;
-}
-
-/* Again and again while connect_wait lasts. */
-static bool
-connect_patiently(struct server *server, const char *name, PGconn **conn,
-                  struct error *err)
-{
-    int64_t until = stop_now() + server->settings->connect_wait;
-    bool said = false;
-
-    while (!connect_once(server, name, conn, err)) {
-        if (err->kind != ERROR_CONNECT || stop_now() + TRY_AGAIN_AFTER > until)
-            return false;
-        if (!said && server->patience.waiting != NULL)
-            server->patience.waiting(server->patience.ctx, err->message);
-        said = true;
-        stop_poll(server->stop, NULL, 0, TRY_AGAIN_AFTER);
-    }
-    return true;
 }
 
 static const char who_sql[] = "SELECT pg_catalog.pg_backend_pid(),"
@@ -382,7 +214,7 @@ session_open(struct server *server, enum session_role role, struct error *err)
 
     snprintf(name, sizeof(name), "luamig %s %s", server->run, server->command);
     *session = (struct session){ .server = server, .role = role };
-    if (!connect_patiently(server, name, &session->conn, err))
+    if (!connect_open(server, name, &session->conn, err))
         return false;
     if (server->stop->signals)
         stop_signals_block();
