@@ -10,7 +10,7 @@ packages() {
     case $1 in
     build) echo gcc libc6-dev make pkg-config libpq-dev liblua5.4-dev libssl-dev libjson-c-dev ;;
     demo) echo postgresql postgresql-client util-linux ;;
-    test) echo lua5.4 lua-busted lua-dkjson libcmocka-dev libpg-query-dev faketime procps ;;
+    test) echo lua5.4 lua-busted lua-dkjson libcmocka-dev libpg-query-dev faketime openssl procps ;;
     lint) echo clang clang-format cppcheck lua-check ;;
     esac
 }

@@ -3,7 +3,7 @@
 #
 # start prints its folder and port. In the folder: ca.crt; a certificate each for localhost
 # (server), for localhost in the past (expired), and for the client role 'cert' (client);
-# another CA (other.crt). The role 'cert' must show its certificate.
+# another CA (other.crt). The roles 'cert' and 'other' must show a certificate.
 set -eu
 dir=$LUAMIG_TEST_DIR/tls
 as_owner() {
@@ -32,7 +32,6 @@ start)
     signed expired localhost -1
     signed client cert 2
     chmod 600 ./*.key
-    cp client.key user.key # of whoever runs luamig
     cat >>postgresql.conf <<CONF
 listen_addresses = '127.0.0.1'
 port = $port
@@ -46,15 +45,12 @@ ssl_key_file = 'server.key'
 CONF
     cat >pg_hba.conf <<CONF
 local all all trust
-hostssl all cert 127.0.0.1/32 cert
+hostssl all cert,other 127.0.0.1/32 cert
 hostssl all all 127.0.0.1/32 trust
 CONF
-    [ "$(id -u)" -ne 0 ] || chown postgres:postgres ./*.key ./*.crt
-    [ "$(id -u)" -ne 0 ] || chown root user.key
-    chmod 755 .
-    chmod 750 .
+    [ "$(id -u)" -ne 0 ] || chown postgres:postgres server.key expired.key
     as_owner "$PG_BINDIR/pg_ctl" -D "$dir" -l "$dir/server.log" -w start >/dev/null
-    psql -Xq -d "host=$dir port=$port user=postgres dbname=postgres" -c "CREATE ROLE cert LOGIN SUPERUSER"
+    psql -Xq -d "host=$dir port=$port user=postgres dbname=postgres" -c "CREATE ROLE cert LOGIN" -c "CREATE ROLE other LOGIN"
     echo "$dir $port"
     ;;
 stop)
