@@ -8,6 +8,7 @@
 #include "cli/exit.h"
 #include "cli/json_value.h"
 #include "cli/output.h"
+#include "pg/conninfo.h"
 
 bool
 invocation_has(const struct invocation *inv, const char *name)
@@ -32,12 +33,14 @@ invocation_version(const char *text, const char *what, int64_t *version,
                    struct error *err)
 {
     size_t len = strlen(text);
+    char shown[256];
 
     errno = 0;
     *version = len > 0 ? strtoll(text, NULL, 10) : 0;
     if (len > 0 && strspn(text, "0123456789") == len && errno == 0)
         return true;
-    error_set(err, ERROR_USAGE, "%s: '%s' is no version", what, text);
+    error_set(err, ERROR_USAGE, "%s: '%s' is no version", what,
+              conninfo_shown(text, shown, sizeof(shown)));
     return error_hint(err, "A version is digits, 0 to 9223372036854775807.");
 }
 

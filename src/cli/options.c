@@ -6,6 +6,7 @@
 
 #include "base/words.h"
 #include "cli/settings.h"
+#include "pg/conninfo.h"
 
 #define OPTIONS_MAX 80
 
@@ -68,11 +69,13 @@ static bool
 unknown_command(const char *name, struct error *err)
 {
     const char *names[64] = { NULL }, *nearest;
+    char shown[256];
 
     for (size_t i = 0; i < 63 && commands[i] != NULL; i++)
         names[i] = commands[i]->name;
     nearest = words_nearest(name, names);
-    error_set(err, ERROR_USAGE, "unknown command '%s'", name);
+    error_set(err, ERROR_USAGE, "unknown command '%s'",
+              conninfo_shown(name, shown, sizeof(shown)));
     if (nearest != NULL)
         return error_hint(err, "Did you mean '%s'? `luamig help` lists all.", nearest);
     return error_hint(err, "`luamig help` lists all.");
@@ -155,6 +158,8 @@ parse_all(int argc, char **argv, struct options *out, struct error *err)
 static bool
 settle(struct options *out, struct error *err)
 {
+    char shown[256];
+
     out->help = options_value(out, "help") != NULL;
     out->version = options_value(out, "version") != NULL;
     if (out->argument_count == 0) {
@@ -170,7 +175,8 @@ settle(struct options *out, struct error *err)
         (int)out->argument_count <= out->command->arguments)
         return true;
     error_set(err, ERROR_USAGE, "unexpected argument '%s'",
-              out->arguments[out->command->arguments]);
+              conninfo_shown(out->arguments[out->command->arguments], shown,
+                             sizeof(shown)));
     return error_hint(err, "usage: luamig %s %s", out->command->name, out->command->args);
 }
 

@@ -326,3 +326,16 @@ conninfo_hide(const struct secrets *secrets, char *text)
     for (size_t i = 0; i < secrets->count; i++)
         hide_one(secrets->texts[i], text);
 }
+
+const char *
+conninfo_shown(const char *text, char *dst, size_t size)
+{
+    const char *start = strstr(text, "://"), *end = strrchr(text, '@');
+    const char *colon = start != NULL ? strchr(start + 3, ':') : NULL;
+
+    if (colon == NULL || end == NULL || end < colon)
+        snprintf(dst, size, "%s", text);
+    else
+        snprintf(dst, size, "%.*s***%s", (int)(colon + 1 - text), text, end);
+    return dst;
+}

@@ -40,6 +40,9 @@ void conninfo_secrets(struct secrets *secrets, const char *text);
 /* Those that libpq found elsewhere, too: in a passfile, a service file. */
 void conninfo_learn(struct secrets *secrets, PGconn *conn);
 
+/* An argument as messages may show it: a URL in it without its password; the whole: dst. */
+const char *conninfo_shown(const char *text, char *dst, size_t size);
+
 /* Replaces every secret in text by "***", in place. */
 void conninfo_hide(const struct secrets *secrets, char *text);
 
