@@ -175,6 +175,27 @@ describe("the module", function()
         assert.equal("0", databases())
     end)
 
+    it("leaves what is for the background, as up does, until it is asked for", function()
+        s:files {
+            ["1_a.up.sql"] = "CREATE TABLE a (a int)",
+            ["2_b.up.sql"] = "-- luamig: no-transaction background\nINSERT INTO a VALUES (1)",
+            ["3_c.up.sql"] = "CREATE TABLE c (c int)",
+        }
+        lua [[
+            local s <close> = luamig.scratch()
+            same(1, s:status().counts.background)
+            same(true, s:status()[2].background)
+            same(false, s:status()[1].background)
+            fails("only does not go with", s.up, s, { only = 2, background = true })
+            same(1, s:up { background = true })
+            same(1, s.db:value "SELECT a FROM a")
+            local t <close> = luamig.scratch { to = 1 }
+            same(1, t:up { only = 2 })
+            same(1, t.db:value "SELECT a FROM a")
+            same(1, t:status().counts.pending)
+        ]]
+    end)
+
     it("makes a scratch database with environments", function()
         os.execute(("mkdir -p %s/layers/base %s/layers/test"):format(s.dir, s.dir))
         s:file("layers/base/1_a.up.sql", "CREATE TABLE a (a int)")

@@ -112,19 +112,36 @@ is_nothing(struct scratch *s, int64_t version)
            source_find(&source, 0) == NULL;
 }
 
-/* scratch:up { to = } -> how many were applied */
-static int
-scratch_up(lua_State *L)
+/* What the table at index 2 asks for; *only is where its version is kept. */
+static struct plan_request
+read_request(lua_State *L, int64_t *only)
 {
-    static const char *const known[] = { "to", NULL };
-    struct scratch *s = check(L, "scratch:up");
-    struct plan_request request = { 0 };
-    lua_Integer to = 0;
+    static const char *const known[] = { "to", "only", "background", NULL };
+    struct plan_request request = { .only = only };
+    lua_Integer to = 0, version = 0;
 
     options_check(L, 2, "scratch:up", known);
     request.has_to = options_integer(L, 2, "scratch:up", "to", &to);
     request.to = to;
-    if (request.has_to && is_nothing(s, to))
+    request.only_count = options_integer(L, 2, "scratch:up", "only", &version);
+    *only = version;
+    lua_getfield(L, 2, "background");
+    request.background = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    if (request.only_count > 0 && (request.has_to || request.background))
+        luaL_error(L, "scratch:up: only does not go with to or background");
+    return request;
+}
+
+/* scratch:up { to =, only =, background = } -> how many were applied */
+static int
+scratch_up(lua_State *L)
+{
+    struct scratch *s = check(L, "scratch:up");
+    int64_t only;
+    struct plan_request request = read_request(L, &only);
+
+    if (request.has_to && is_nothing(s, request.to))
         lua_pushinteger(L, 0);
     else
         lua_pushinteger(L, up(L, s, &request));

@@ -23,7 +23,9 @@ push_entry(lua_State *L, const struct plan_entry *entry)
     const struct migration *m = entry->migration;
     const struct applied *a = entry->applied;
 
-    lua_createtable(L, 0, 7);
+    lua_createtable(L, 0, 8);
+    lua_pushboolean(L, m != NULL && m->background);
+    lua_setfield(L, -2, "background");
     if (m == NULL || !m->repeatable)
         set_number(L, "version", entry->version);
     set_text(L, "name", m != NULL ? m->name : a->name);
@@ -34,7 +36,7 @@ push_entry(lua_State *L, const struct plan_entry *entry)
     set_text(L, "environment", m != NULL ? m->environment : NULL);
 }
 
-/* pending includes late. */
+/* pending includes late, but not what waits for the background. */
 static void
 push_counts(lua_State *L, const struct plan *plan)
 {
@@ -43,7 +45,8 @@ push_counts(lua_State *L, const struct plan *plan)
     for (size_t i = 0; i < plan->entry_count; i++)
         counts[plan->entries[i].state]++;
     counts[STATE_PENDING] = (int64_t)plan->pending;
-    lua_createtable(L, 0, STATE_EXCLUDED + 1);
+    lua_createtable(L, 0, STATE_EXCLUDED + 2);
+    set_number(L, "background", (int64_t)plan->background);
     for (int state = 0; state <= STATE_EXCLUDED; state++)
         set_number(L, plan_state_word((enum plan_state)state), counts[state]);
 }
