@@ -31,7 +31,7 @@ function hooks.commander(run)
 end
 
 local function shell(text, stdin)
-    return { "/bin/sh", "-c", text, stdin = stdin }
+    return { "/bin/sh", "-c", text, stdin = stdin, name = text }
 end
 
 -- What os.execute returns, and close() of a pipe.

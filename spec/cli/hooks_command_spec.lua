@@ -101,6 +101,7 @@ assert(io.open "written":read "a" == "a1b")]])
             return s:sql "SELECT count(*) FROM luamig.applied_migrations_lock" == "1"
         end)
         local other = s:start("up", "--lock", "lease", "--lease", "600ms")
+        p:says "waiting for 'sleep 2.5' to end"
         other:says "waiting for"
         assert.equal(0, p:wait().status)
         assert.equal(0, other:wait().status)
@@ -159,7 +160,10 @@ describe("a hook that does not end,", function()
                 s:read "trace")
         end)
 
-        it(name .. ": SIGTERM ends it, the migration is rolled back", function()
+        local one_of_a_kind = name:find "loop of Lua" or name:find "ignores" or name:find "popen"
+        local signalled = one_of_a_kind and it or function() end
+
+        signalled(name .. ": SIGTERM ends it, the migration is rolled back", function()
             hooks("after_migration", text)
             local p = s:start("up")
             support.eventually(function() return s:read "trace" ~= "" end)

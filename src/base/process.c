@@ -278,6 +278,8 @@ run(struct child *child)
             why = PROCESS_TIMED_OUT;
         else
             attend(child, process->stop, left < TICK ? left : TICK);
+        if (process->tick != NULL)
+            process->tick(process->ctx);
     }
     if (why != PROCESS_EXITED)
         end(child);

@@ -25,6 +25,7 @@ struct process {
     /* Take what comes, in pieces of any size; without errors, stderr goes to output. */
     void (*output)(void *ctx, const char *bytes, size_t size);
     void (*errors)(void *ctx, const char *bytes, size_t size);
+    void (*tick)(void *ctx); /* called now and then meanwhile; NULL: nobody asks */
     void *ctx;
 
     int status; /* set: its exit status, or the number of the signal that ended it */

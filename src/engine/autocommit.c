@@ -74,6 +74,14 @@ write_log(void *ctx, enum host_log level, const char *text)
     scripted_log(a->m, level, text);
 }
 
+static void
+tell_waiting(void *ctx, const char *text)
+{
+    const struct autocommit *a = ctx;
+
+    scripted_waiting(a->m, text);
+}
+
 struct host
 autocommit_host(struct autocommit *autocommit)
 {
@@ -81,6 +89,7 @@ autocommit_host(struct autocommit *autocommit)
                           .work = &autocommit->m->server.work,
                           .is_hook = true,
                           .log = write_log,
+                          .waiting = tell_waiting,
                           .begin = begin,
                           .commit = commit,
                           .again = again,

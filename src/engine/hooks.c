@@ -70,7 +70,8 @@ hooks_open(struct migrator *m, enum hooks_part part, struct error *err)
     hooks = arena_alloc(m->arena, sizeof(*hooks));
     hooks->begun = part == HOOKS_SECOND;
     hooks->run = describe_run(m, part);
-    hooks->quiet = (struct host){ .ctx = m, .log = scripted_log };
+    hooks->quiet =
+        (struct host){ .ctx = m, .log = scripted_log, .waiting = scripted_waiting };
     m->hooks = hooks;
     stop_limit(m->stop, LIMIT_RUN, m->settings->timeout);
     if (hooks_file_open(&hooks->file, m->settings->hooks, m->settings, &hooks->quiet,
@@ -222,7 +223,8 @@ hooks_in_transaction(struct migrator *m, const struct content *content,
                          .is_hook = true,
                          .in_transaction = true,
                          .before_ddl = scripted_before_ddl(m, content, &arena),
-                         .log = scripted_log };
+                         .log = scripted_log,
+                         .waiting = scripted_waiting };
     struct script_facts facts = scripted_facts(m, content);
     struct hook_call call;
     enum script_end end;

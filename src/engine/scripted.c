@@ -67,3 +67,9 @@ scripted_log(void *ctx, enum host_log level, const char *text)
                                          .detail = level == HOST_DEBUG,
                                          .text = text });
 }
+
+void
+scripted_waiting(void *ctx, const char *text)
+{
+    migrator_notify(ctx, (struct event){ .kind = EVENT_WAITING, .text = text });
+}

@@ -20,4 +20,7 @@ const char *scripted_before_ddl(struct migrator *m, const struct content *conten
 /* A host's log(): lines become notices of the migration at work. ctx is the migrator. */
 void scripted_log(void *ctx, enum host_log level, const char *text);
 
+/* A host's waiting(), likewise. */
+void scripted_waiting(void *ctx, const char *text);
+
 #endif

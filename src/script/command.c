@@ -1,6 +1,7 @@
 #include "script/command.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/process.h"
@@ -12,6 +13,8 @@
 #define TYPE         "luamig.command"
 #define LONGEST_LINE 2000 /* bytes; what is longer is logged in parts */
 #define MOST_LINES   500
+#define PATIENCE     2000  /* ms until it is said what is waited for, */
+#define SAY_AGAIN    60000 /* and again */
 
 /* A program at work. */
 struct command {
@@ -19,6 +22,8 @@ struct command {
     struct strbuf output, line;
     size_t keep, lines;
     bool cut;
+    const char *name;
+    int64_t due; /* when it is said that it takes long */
 };
 
 static int
@@ -95,6 +100,21 @@ take_both(void *ctx, const char *bytes, size_t size)
     take_line(ctx, bytes, size);
 }
 
+static void
+say_patience(void *ctx)
+{
+    struct command *command = ctx;
+    const struct host *host = command->globals->host;
+    char text[200], name[160];
+
+    if (stop_now() < command->due || host->waiting == NULL)
+        return;
+    command->due = stop_now() + SAY_AGAIN;
+    error_text(name, sizeof(name), command->name);
+    snprintf(text, sizeof(text), "'%s' to end", name);
+    host->waiting(host->ctx, text);
+}
+
 /* The request's words stay on the stack of the table that is at index 1. */
 static const char *const *
 read_words(lua_State *L)
@@ -127,6 +147,15 @@ read_timeout(lua_State *L)
     if (lua_type(L, -1) != LUA_TSTRING || !words_duration(lua_tostring(L, -1), &ms))
         luaL_error(L, "timeout is no duration: write \"500ms\", \"30s\", \"5m\"");
     return ms;
+}
+
+/* What a person would call it: of a shell's the text. */
+static const char *
+read_name(lua_State *L, const struct process *process)
+{
+    if (lua_getfield(L, 1, "name") == LUA_TSTRING)
+        return lua_tostring(L, -1);
+    return process->argv[0];
 }
 
 static void
@@ -172,6 +201,7 @@ run(lua_State *L)
     struct process process = { .stop = globals->stop };
     struct error err = { 0 };
     struct command *command;
+    const char *name;
     enum process_end end;
 
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -179,10 +209,14 @@ run(lua_State *L)
     process.argv = read_words(L);
     process.timeout = read_timeout(L);
     read_input(L, &process);
+    name = read_name(L, &process);
     command = push(L);
     command->globals = globals;
+    command->name = name;
+    command->due = stop_now() + PATIENCE;
     command->keep = (size_t)luaL_checkinteger(L, 2);
     process.ctx = command;
+    process.tick = say_patience;
     process.output = lua_toboolean(L, 3) ? take_output : take_both;
     process.errors = lua_toboolean(L, 3) ? take_line : NULL;
     end = run_process(command, &process, &err);

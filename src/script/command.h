@@ -13,7 +13,8 @@
 
 /*
  * Pushes a function of luamig's own Lua: run(request, keep, apart) -> how, code, output,
- * whole. request: words, timeout = "30s", stdin = text; keep: bytes of output that are given
+ * whole. request: words, timeout = "30s", stdin = text, name = what waiting
+ * for it is called; keep: bytes of output that are given
  * back; apart: stdout is not logged, nor mixed with stderr. how: "exit", "signal" or
  * "timeout"; whole: there was no more output. What cannot be run, and what stops the hook,
  * raises.

@@ -254,6 +254,7 @@ call_function(lua_State *L)
     lua_rawgeti(L, -1, (lua_Integer)calling->n + 1);
     push_facts(L, call);
     calling->db = db_push(L, call->host);
+    calling->db->ended = "db is used after its hook has ended";
     calling->db->folder = calling->file->globals.settings->dir;
     if (call->no_db != NULL) {
         calling->db->failed = true;

@@ -34,6 +34,7 @@ struct host {
     const char
         *before_ddl; /* SET LOCAL for the first strong lock of a transaction; NULL */
     void (*log)(void *ctx, enum host_log level, const char *text);
+    void (*waiting)(void *ctx, const char *text); /* for what, when it takes long; NULL */
 
     /* The rest is for in_transaction = false; all but has_step may be called many times. */
 
