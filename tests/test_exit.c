@@ -56,7 +56,7 @@ static void
 a_lost_lease_exits_6(void **state)
 {
     (void)state;
-    assert_int_equal(status_of(OUTCOME_LEASE_LOST, ERROR_LOCK), 6);
+    assert_int_equal(status_of(OUTCOME_LOCK_LOST, ERROR_LOCK), 6);
 }
 
 static void

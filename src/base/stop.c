@@ -160,6 +160,14 @@ stop_limit(struct stop *stop, enum stop_limit limit, int64_t ms)
     };
 }
 
+static int64_t
+left_of(const struct stop_clock *clock)
+{
+    int64_t now = stop_now();
+
+    return clock->deadline - (clock->held > now ? clock->held : now);
+}
+
 void
 stop_pause(struct stop *stop, enum stop_limit limit)
 {
@@ -167,8 +175,8 @@ stop_pause(struct stop *stop, enum stop_limit limit)
 
     if (clock->deadline == 0)
         return;
-    clock->left = clock->deadline - stop_now();
-    clock->deadline = 0;
+    clock->left = left_of(clock);
+    clock->deadline = clock->held = 0;
 }
 
 void
@@ -178,6 +186,18 @@ stop_resume(struct stop *stop, enum stop_limit limit)
 
     if (clock->limit > 0 && clock->deadline == 0)
         clock->deadline = stop_now() + clock->left;
+}
+
+void
+stop_hold(struct stop *stop, enum stop_limit limit, int64_t ms)
+{
+    struct stop_clock *clock = &stop->clocks[limit];
+    int64_t left = left_of(clock);
+
+    if (clock->deadline == 0)
+        return;
+    clock->held = stop_now() + ms;
+    clock->deadline = clock->held + left;
 }
 
 static enum stop_cause

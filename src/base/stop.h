@@ -34,6 +34,7 @@ struct stop_clock {
     int64_t left;     /* ms that remain while it does not run */
     int64_t deadline; /* monotonic ms while it runs, else 0 */
     int64_t limit;    /* ms it was set to; 0: no limit */
+    int64_t held;     /* monotonic ms: until then it stands still although it runs */
 };
 
 /* Valid when zeroed: never stops. */
@@ -51,6 +52,12 @@ void stop_limit(struct stop *stop, enum stop_limit limit, int64_t ms);
 /* A paused limit keeps what is left of it; without a limit both do nothing. */
 void stop_pause(struct stop *stop, enum stop_limit limit);
 void stop_resume(struct stop *stop, enum stop_limit limit);
+
+/*
+ * The clock stands still for ms from now, then runs on with what was left of it: for what
+ * may go on as long as it makes progress.
+ */
+void stop_hold(struct stop *stop, enum stop_limit limit, int64_t ms);
 
 /* Why to stop, or STOP_NONE. Never blocks; lets a pending signal in. */
 enum stop_cause stop_cause(const struct stop *stop);

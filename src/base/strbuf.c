@@ -7,8 +7,8 @@
 
 #include "base/arena.h"
 
-static void
-reserve(struct strbuf *sb, size_t len)
+void
+strbuf_reserve(struct strbuf *sb, size_t len)
 {
     if (sb->size - sb->len > len)
         return;
@@ -19,7 +19,7 @@ reserve(struct strbuf *sb, size_t len)
 void
 strbuf_add(struct strbuf *sb, const char *bytes, size_t len)
 {
-    reserve(sb, len);
+    strbuf_reserve(sb, len);
     if (len > 0)
         memcpy(sb->text + sb->len, bytes, len);
     sb->len += len;
@@ -48,7 +48,7 @@ strbuf_printf(struct strbuf *sb, const char *fmt, ...)
     va_copy(again, ap);
     len = vsnprintf(NULL, 0, fmt, ap);
     if (len > 0) {
-        reserve(sb, (size_t)len);
+        strbuf_reserve(sb, (size_t)len);
         vsnprintf(sb->text + sb->len, (size_t)len + 1, fmt, again);
         sb->len += (size_t)len;
     }

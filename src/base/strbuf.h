@@ -15,7 +15,8 @@ void strbuf_puts(struct strbuf *sb, const char *text);
 void strbuf_putc(struct strbuf *sb, char c);
 void strbuf_printf(struct strbuf *sb, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-void strbuf_reset(struct strbuf *sb); /* empty, memory kept */
+void strbuf_reserve(struct strbuf *sb, size_t len); /* room for len bytes more */
+void strbuf_reset(struct strbuf *sb);               /* empty, memory kept */
 void strbuf_release(struct strbuf *sb);
 const char *strbuf_text(const struct strbuf *sb); /* never NULL */
 

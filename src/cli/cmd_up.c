@@ -14,6 +14,7 @@ static const struct option_spec options[] = {
     { "rollback", NULL,
       "on a failure undo what this run applied (--on-failure rollback)" },
     { "atomic", NULL, "all pending in one transaction (--on-failure atomic)" },
+    { "accept-change", NULL, "go on with a backfill whose script has changed" },
     { "plan", NULL, "print what would be done and touch nothing" },
     { NULL, NULL, NULL },
 };
@@ -57,6 +58,7 @@ exec(struct invocation *inv)
     struct error err = { 0 };
 
     *settings = *inv->settings;
+    settings->accept_change = invocation_has(inv, "accept-change");
     inv->settings = settings;
     if (!read_failure(inv, settings, &err) || !request_read(inv, &request, &err) ||
         !settings_need_database(inv->settings, &err))

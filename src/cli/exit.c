@@ -28,9 +28,10 @@ exit_status(enum outcome outcome, const struct error *err)
     case OUTCOME_REFUSED: return exit_status_refused(err);
     case OUTCOME_FAILED: return EXIT_FAILED;
     case OUTCOME_RESTORED: return EXIT_RESTORED;
-    case OUTCOME_LEASE_LOST: return EXIT_LOCK;
+    case OUTCOME_LOCK_LOST: return EXIT_LOCK;
     case OUTCOME_NOT_RESTORED: return EXIT_NOT_RESTORED;
     case OUTCOME_TIMEOUT: return EXIT_TIME_LIMIT;
+    case OUTCOME_PAUSED: return EXIT_PAUSED;
     case OUTCOME_SIGNAL: return EXIT_SIGNALLED + stop_signal();
     }
     return EXIT_INTERNAL;

@@ -17,6 +17,7 @@ enum {
     EXIT_RESTORED = 8,
     EXIT_NOT_RESTORED = 9,
     EXIT_TIME_LIMIT = 10,
+    EXIT_PAUSED = 11,
     EXIT_SIGNALLED = 128
 };
 

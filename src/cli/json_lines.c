@@ -3,6 +3,7 @@
 #include <sys/time.h>
 #include <time.h>
 
+#include "cli/backfill_line.h"
 #include "cli/exit.h"
 #include "cli/json_value.h"
 #include "cli/output.h"
@@ -120,6 +121,8 @@ set_details(struct json_object *object, const struct event *e)
         json_set_text(object, "level", e->detail ? "debug" : json_levels[e->level]);
     if (e->trial != NULL)
         set_trial(object, e->trial);
+    if (e->backfill != NULL)
+        backfill_json(object, e->backfill);
     if (e->problem != NULL) {
         json_set_text(object, "level", json_levels[e->problem->level]);
         json_set_text(object, "text", e->problem->message);

@@ -6,6 +6,7 @@
 #include "base/stop.h"
 #include "base/strbuf.h"
 #include "base/words.h"
+#include "cli/backfill_line.h"
 #include "cli/complaint.h"
 #include "cli/output.h"
 #include "cli/summary.h"
@@ -177,6 +178,10 @@ describe_progress(const struct event *e, struct strbuf *text)
 {
     char took[32];
 
+    if (e->backfill != NULL) {
+        backfill_line(e->backfill, text);
+        return;
+    }
     strbuf_printf(text, "%s%s%s: ", e->migration->version_text, joint(e->migration),
                   e->migration->name);
     if (e->statement > 0 && e->statement <= e->statements)

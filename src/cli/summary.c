@@ -109,7 +109,8 @@ print_consequence(struct progress *p, const struct event *e)
         }
         print_question(p, e);
         return;
-    case OUTCOME_LEASE_LOST:
+    case OUTCOME_PAUSED:
+    case OUTCOME_LOCK_LOST:
     case OUTCOME_FAILED:
     case OUTCOME_TIMEOUT:
     case OUTCOME_SIGNAL:

@@ -124,7 +124,7 @@ aftermath_record(struct migrator *m, const struct content *content, size_t state
         .version = content->migration->version,
         .name = content->migration->name,
         .environments = m->environments,
-        .outcome = "failed",
+        .outcome = m->activity.paused ? "paused" : "failed",
         .sqlstate = err->sqlstate[0] != '\0' ? err->sqlstate : NULL,
         .message = err->message,
         .statement = statement,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/aftermath.h"
+#include "engine/backfilled.h"
 #include "engine/doubt.h"
 #include "engine/frame.h"
 #include "engine/outside.h"
@@ -24,6 +25,7 @@ struct scripted {
     size_t next; /* number of the next step's row */
     struct frame_end end;
     struct host host;
+    struct backfilled backfilled;
 };
 
 static struct frame
@@ -153,6 +155,18 @@ write_log(void *ctx, enum host_log level, const char *text)
     scripted_log(s->m, level, text);
 }
 
+/* The script's role may not be allowed to, once it has set one. */
+static bool
+create_backfills(struct scripted *s, struct error *err)
+{
+    static const char word[] = "backfill";
+    const struct fs_text *text = &s->content->script;
+
+    return memmem(text->bytes, text->size, word, strlen(word)) == NULL ||
+           checkpoint_create(&s->m->server.work, &s->m->settings->table, &s->m->table,
+                             s->m->arena, err);
+}
+
 static bool
 read_steps(struct scripted *s, struct error *err)
 {
@@ -164,6 +178,8 @@ read_steps(struct scripted *s, struct error *err)
     if (!s->m->table.has_steps && !steps_create(work, s->steps, err))
         return false;
     s->m->table.has_steps = true;
+    if (!create_backfills(s, err))
+        return false;
     if (!steps_read(work, s->steps, s->content->migration->version,
                     aftermath_direction(s->content), &s->arena, &s->rows, &s->row_count,
                     err))
@@ -178,12 +194,14 @@ record(struct scripted *s, struct error *err)
     struct items items = { 0 };
     struct frame frame = frame_of(s, &items);
 
-    return own_lock_before_row(s->m, err) && parts_record(&frame, s->steps, &s->end, err);
+    return backfilled_totals(s->m, s->content, &s->arena, &frame.remark, err) &&
+           own_lock_before_row(s->m, err) && parts_record(&frame, s->steps, &s->end, err);
 }
 
 static enum apply_result
 run(struct scripted *s, struct error *err)
 {
+    backfilled_init(&s->backfilled, s->m, s->content);
     s->host =
         (struct host){ .ctx = s,
                        .work = &s->m->server.work,
@@ -193,7 +211,9 @@ run(struct scripted *s, struct error *err)
                        .has_step = has_step,
                        .again = again,
                        .before_ddl = scripted_before_ddl(s->m, s->content, &s->arena),
-                       .outside = outside };
+                       .outside = outside,
+                       .backfill =
+                           content_has_steps(s->content) ? &s->backfilled.env : NULL };
 
     if (!read_steps(s, err) || !parts_begin(s->m, s->content, err))
         return APPLY_FAILED;
@@ -245,7 +265,10 @@ attempt(struct scripted *s, struct error *err, bool *another)
 
     if (result == APPLY_DONE)
         return result;
-    switch (result == APPLY_IN_DOUBT ? DOUBT_FAILED : settle(s, err)) {
+    s->m->activity.paused = s->backfilled.env.paused;
+    s->m->activity.taken_over = s->backfilled.env.taken_over;
+    switch (result == APPLY_IN_DOUBT || s->backfilled.env.taken_over ? DOUBT_FAILED
+                                                                     : settle(s, err)) {
     case DOUBT_DONE: return APPLY_DONE;
     case DOUBT_AGAIN: *another = true; return APPLY_FAILED;
     case DOUBT_FAILED: break;

@@ -111,7 +111,7 @@ tell_failed_together(struct batch *b, size_t at)
     migrator_heed(m);
     b->summary->outcome = m->server.work.lost            ? OUTCOME_FAILED
                           : b->err->kind == ERROR_SIGNAL ? OUTCOME_SIGNAL
-                          : b->err->kind == ERROR_LOCK   ? OUTCOME_LEASE_LOST
+                          : b->err->kind == ERROR_LOCK   ? OUTCOME_LOCK_LOST
                                                          : OUTCOME_RESTORED;
     if (!m->server.work.lost)
         b->summary->fate = "restored: the run was one transaction, and was rolled back";
@@ -227,7 +227,8 @@ apply_or_undo(struct batch *b)
     undo.failed = b->at < versioned ? b->at : versioned;
     undo.half_done =
         b->at < versioned && b->begun && content_keeps(&b->survey->contents[b->at]);
-    if (b->summary->outcome != OUTCOME_NOT_RESTORED)
+    if (b->summary->outcome != OUTCOME_NOT_RESTORED &&
+        b->summary->outcome != OUTCOME_PAUSED)
         undo_run(&undo, b->summary, b->err);
     return false;
 }

@@ -13,11 +13,12 @@ outcome_word(enum outcome outcome)
     switch (outcome) {
     case OUTCOME_DONE: return "done";
     case OUTCOME_REFUSED: return "refused";
-    case OUTCOME_LEASE_LOST:
+    case OUTCOME_LOCK_LOST:
     case OUTCOME_FAILED: return "failed";
     case OUTCOME_RESTORED: return "restored";
     case OUTCOME_NOT_RESTORED: return "not_restored";
     case OUTCOME_TIMEOUT: return "timeout";
+    case OUTCOME_PAUSED: return "paused";
     case OUTCOME_SIGNAL: return "signal";
     }
     return "failed";

@@ -37,12 +37,13 @@ enum event_kind {
 /* How a run ended; with an error's kind it makes the exit status (cli/exit). */
 enum outcome {
     OUTCOME_DONE,
-    OUTCOME_REFUSED,      /* nothing was tried */
-    OUTCOME_FAILED,       /* a migration failed and was rolled back; earlier ones stay */
-    OUTCOME_RESTORED,     /* it failed, and nothing of the run stays */
-    OUTCOME_LEASE_LOST,   /* rolled back too: the lease was lost, or a lock not had */
+    OUTCOME_REFUSED,   /* nothing was tried */
+    OUTCOME_FAILED,    /* a migration failed and was rolled back; earlier ones stay */
+    OUTCOME_RESTORED,  /* it failed, and nothing of the run stays */
+    OUTCOME_LOCK_LOST, /* rolled back too: the lock was lost to another run, or not had */
     OUTCOME_NOT_RESTORED, /* something is half done, or a question is left */
     OUTCOME_TIMEOUT,
+    OUTCOME_PAUSED, /* a backfill was paused by a person */
     OUTCOME_SIGNAL
 };
 
@@ -84,6 +85,8 @@ struct run_summary {
     int signal;
 };
 
+struct backfill_progress;
+
 struct event {
     enum event_kind kind;
     const char *run; /* 8 hex digits */
@@ -101,6 +104,7 @@ struct event {
     const struct problem *problem;
     const struct error *error;
     const struct trial *trial;
+    const struct backfill_progress *backfill; /* of EVENT_PROGRESS; NULL: it is none */
     const struct run_summary *summary;
 };
 

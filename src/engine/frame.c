@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "engine/aftermath.h"
+#include "engine/backfilled.h"
 #include "engine/ramp.h"
 #include "pg/history.h"
+#include "pg/role.h"
 #include "pg/steps.h"
 
 void
@@ -21,6 +23,8 @@ frame_add_row(const struct frame *frame)
                   steps_delete_sql(content->migration->version,
                                    migrator_table(frame->m, "_steps"), frame->arena),
                   NULL);
+    if (content->down || content_keeps(content))
+        backfilled_add_delete(frame);
     if (!content_has_row(content))
         return;
     values[0] = arena_printf(frame->arena, "%" PRId64, content->migration->version);
@@ -45,6 +49,7 @@ frame_add_history(const struct frame *frame)
         .name = content->migration->name,
         .environments = frame->m->environments,
         .outcome = "done",
+        .message = frame->remark,
         .checksum = content->checksum,
         .down_kind = content->down ? NULL : kinds[content->migration->down.kind],
         .down_text = content->undo.bytes,
@@ -84,34 +89,23 @@ frame_add_statements(const struct frame *frame, size_t first, size_t last)
     }
 }
 
-/*
- * It is kept in a setting of the transaction until its statement comes; all of it is rolled
- * back with a failure. (pg_settings does not list role, so there is no value to SET LOCAL.)
- */
+static void
+add_settings(const struct frame *frame, const char *const *list)
+{
+    for (; *list != NULL; list++)
+        items_add(frame->items, ITEM_SETTING, *list, NULL);
+}
+
 void
 frame_add_own_role(const struct frame *frame)
 {
-    items_add(frame->items, ITEM_SETTING,
-              "SELECT pg_catalog.set_config('luamig.role',"
-              " pg_catalog.current_setting('role'), true),"
-              " pg_catalog.set_config('luamig.user',"
-              " pg_catalog.current_setting('session_authorization'), true)",
-              NULL);
-    items_add(frame->items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);
-    items_add(frame->items, ITEM_SETTING, "RESET ROLE", NULL);
+    add_settings(frame, role_own);
 }
 
 void
 frame_add_file_role(const struct frame *frame)
 {
-    items_add(frame->items, ITEM_SETTING,
-              "SELECT pg_catalog.set_config('session_authorization',"
-              " pg_catalog.current_setting('luamig.user'), false)",
-              NULL);
-    items_add(frame->items, ITEM_SETTING,
-              "SELECT pg_catalog.set_config('role',"
-              " pg_catalog.current_setting('luamig.role'), false)",
-              NULL);
+    add_settings(frame, role_file);
 }
 
 enum guard_row

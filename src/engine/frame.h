@@ -18,6 +18,7 @@ struct frame {
     const struct content *content;
     struct arena *arena;
     struct items *items;
+    const char *remark; /* for the history's row of a success; NULL: none */
     bool
         confirm; /* the guard would see an old lease: COMMIT waits for its own question */
 };

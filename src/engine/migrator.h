@@ -21,6 +21,8 @@ struct activity {
     size_t statement;              /* that runs now, 1-based; 0: luamig's own */
     int64_t since;                 /* monotonic ms */
     size_t losses;                 /* of the connection, or the run lock */
+    bool paused;                   /* a person has paused its backfill */
+    bool taken_over;               /* another run has its backfill now */
     char blockers[1024];           /* the last ones seen; "" if none */
 };
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "engine/backfilled.h"
 #include "pg/parse.h"
 
 #define LARGEST ((size_t)1 << 20)
@@ -44,8 +45,10 @@ preflight(struct migrator *m, const struct content *contents, size_t count,
 {
     struct texts texts = { 0 };
     size_t failed = 0;
-    bool ok = true;
+    bool ok = backfilled_check(m, contents, count, err);
 
+    if (!ok)
+        return false;
     for (size_t i = 0; i < count; i++)
         add_file(&texts, &contents[i]);
     if (texts.count > 0)

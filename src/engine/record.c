@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "engine/backfilled.h"
 #include "engine/migrator.h"
 #include "engine/survey.h"
 #include "pg/exec.h"
@@ -219,10 +220,13 @@ forget_steps(struct recording *r, int64_t version)
 {
     const char *ident = migrator_table(&r->m, "_steps");
 
-    if (r->request->kind == RECORD_REPAIR || !r->m.table.has_steps)
+    if (r->request->kind == RECORD_REPAIR)
         return true;
-    return exec_command(&r->m.server.work, steps_delete_sql(version, ident, r->m.arena),
-                        NULL, r->err);
+    if (r->m.table.has_steps &&
+        !exec_command(&r->m.server.work, steps_delete_sql(version, ident, r->m.arena),
+                      NULL, r->err))
+        return false;
+    return backfilled_forget(&r->m, version, r->err);
 }
 
 static bool

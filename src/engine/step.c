@@ -75,8 +75,11 @@ outcome_of(const struct migrator *m, enum apply_result result, const struct erro
         return OUTCOME_NOT_RESTORED;
     if (err->kind == ERROR_SIGNAL)
         return OUTCOME_SIGNAL;
-    if (err->kind == ERROR_LOCK && (m->settings->lock == LOCK_LEASE || m->second.refused))
-        return OUTCOME_LEASE_LOST;
+    if (m->activity.paused)
+        return OUTCOME_PAUSED;
+    if (err->kind == ERROR_LOCK &&
+        (m->settings->lock == LOCK_LEASE || m->second.refused || m->activity.taken_over))
+        return OUTCOME_LOCK_LOST;
     return err->kind == ERROR_TIMEOUT ? OUTCOME_TIMEOUT : OUTCOME_FAILED;
 }
 
@@ -137,7 +140,7 @@ step_may_go_on(struct migrator *m, struct run_summary *summary, struct error *er
     enum stop_cause cause = stop_cause(m->stop);
 
     if (cause == STOP_NONE && lease_lost(&m->server) != NULL) {
-        summary->outcome = OUTCOME_LEASE_LOST;
+        summary->outcome = OUTCOME_LOCK_LOST;
         return error_set(err, ERROR_LOCK, "%s", m->server.lock_lost);
     }
     if (cause == STOP_NONE)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/backfilled.h"
 #include "engine/background.h"
 #include "pg/history.h"
 #include "pg/steps.h"
@@ -56,9 +57,10 @@ survey_rows(struct migrator *m, struct survey *survey, struct error *err)
     survey->set = (struct applied_set){ .names_only = survey->quick };
     if (m->table.exists && !applied_read(work, table, m->arena, &survey->set, err))
         return false;
-    if (!m->table.has_steps)
-        return true;
-    return steps_partial(work, migrator_table(m, "_steps"), m->arena, &survey->set, err);
+    if (m->table.has_steps &&
+        !steps_partial(work, migrator_table(m, "_steps"), m->arena, &survey->set, err))
+        return false;
+    return backfilled_partial(m, &survey->set, err);
 }
 
 static const struct applied *

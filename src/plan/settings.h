@@ -63,6 +63,7 @@ struct settings {
     bool orphans_error;      /* else a warning */
     bool out_of_order_error; /* else late ones are applied */
     bool strict;             /* warnings are errors */
+    bool accept_change;      /* a backfill goes on although its script has changed */
     int64_t memory;          /* bytes that a script's Lua may use; 0: no cap */
     const char *lib;         /* the folder of `require`; NULL: "lib" in dir */
     const char *hooks;       /* the project's hooks.lua; NULL: none */

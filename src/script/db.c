@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pg/copy.h"
+#include "script/backfill.h"
 #include "script/bulk.h"
 #include "script/copy.h"
 #include "script/execute.h"
@@ -39,6 +40,9 @@ db_check(lua_State *L)
 
     if (db->copying != NULL)
         luaL_error(L, "db cannot be used inside of a db:copy_out loop");
+    if (db->mapping)
+        luaL_error(L,
+                   "db cannot be used inside of map: use each, or read what map needs");
     if (!db->failed)
         return db;
     err = db->error;
@@ -258,6 +262,7 @@ static const luaL_Reg methods[] = {
     { "copy_in", copy_in },
     { "copy_out", copy_out },
     { "update_many", update_many },
+    { "backfill", backfill_call },
     { "transaction", tx_transaction },
     { "try", tx_try },
     { "step", tx_step },

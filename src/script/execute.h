@@ -26,6 +26,7 @@ struct db {
     int savepoints;       /* that are open */
     int running;          /* functions of db:transaction and db:try that do */
     struct copy *copying; /* a COPY TO that is open: nothing else may be sent; or NULL */
+    bool mapping;         /* a backfill's map runs: nothing may be sent */
     const char *folder;   /* that csv files are read below */
     unsigned long serial; /* counts savepoints and cursors, to tell which came first */
     struct cursor *cursors; /* open ones */

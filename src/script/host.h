@@ -19,6 +19,8 @@ enum host_log {
     HOST_WARN
 };
 
+struct backfill_env;
+
 /* A statement that a script wants to run outside of a transaction. */
 struct host_statement {
     const char *sql;
@@ -53,6 +55,9 @@ struct host {
     /* Runs what cannot run in a transaction; *res is the caller's to clear. */
     bool (*outside)(void *ctx, const struct host_statement *statement, PGresult **res,
                     struct error *err);
+
+    /* For db:backfill; NULL: there is no record of how far one came. */
+    struct backfill_env *backfill;
 };
 
 #endif

@@ -56,15 +56,42 @@ push_columns(lua_State *L, const PGresult *res)
     }
 }
 
-void
-row_push_type(lua_State *L, const PGresult *res)
+/* The type of rows with the columns on top. */
+static void
+push_type(lua_State *L)
 {
+    int columns = lua_gettop(L);
+
     lua_createtable(L, 0, 2);
-    push_columns(L, res);
+    lua_pushvalue(L, columns);
     lua_pushcclosure(L, missing, 1);
     lua_setfield(L, -2, "__index");
     lua_pushliteral(L, "locked");
     lua_setfield(L, -2, "__metatable");
+    lua_remove(L, columns);
+}
+
+void
+row_push_type(lua_State *L, const PGresult *res)
+{
+    push_columns(L, res);
+    push_type(L);
+}
+
+void
+row_push_type_of(lua_State *L, int names)
+{
+    int count = (int)lua_rawlen(L, names);
+
+    lua_createtable(L, count, count);
+    for (int i = 1; i <= count; i++) {
+        lua_rawgeti(L, names, i);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, -3, i);
+        lua_pushboolean(L, 1);
+        lua_rawset(L, -3);
+    }
+    push_type(L);
 }
 
 void

@@ -11,6 +11,9 @@
  */
 void row_push_type(lua_State *L, const PGresult *res);
 
+/* The same for the names of columns in the list at index. */
+void row_push_type_of(lua_State *L, int names);
+
 /* Pushes a row; type is the stack index of its type. */
 void row_push(lua_State *L, const PGresult *res, int row, int type);
 

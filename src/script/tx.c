@@ -235,9 +235,9 @@ tx_try(lua_State *L)
     return lua_gettop(L) - 1;
 }
 
-/* The names of this run's steps: a table in the db's registry slot. */
-static void
-check_new(lua_State *L, struct db *db, const char *name)
+/* The names of this run's steps and backfills: a table in the db's registry slot. */
+void
+tx_check_new(lua_State *L, struct db *db, const char *what, const char *name)
 {
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, db) == LUA_TNIL) {
         lua_pop(L, 1);
@@ -245,11 +245,14 @@ check_new(lua_State *L, struct db *db, const char *name)
         lua_pushvalue(L, -1);
         lua_rawsetp(L, LUA_REGISTRYINDEX, db);
     }
-    if (lua_getfield(L, -1, name) != LUA_TNIL)
-        luaL_error(L, "db:step: two steps are named '%s'", name);
+    lua_pushfstring(L, "%s:%s", what, name);
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, -3) != LUA_TNIL)
+        luaL_error(L, "db:%s: two %ss are named '%s'", what, what, name);
+    lua_pop(L, 1);
     lua_pushboolean(L, 1);
-    lua_setfield(L, -3, name);
-    lua_pop(L, 2);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
 }
 
 int
@@ -267,7 +270,7 @@ tx_step(lua_State *L)
     if (db->in_transaction)
         luaL_error(L, "db:step inside of a step or transaction");
     lua_settop(L, 3);
-    check_new(L, db, scope.step);
+    tx_check_new(L, db, "step", scope.step);
     if (host->has_step(host->ctx, scope.step))
         return 0;
     if (!run(L, &scope, 3))

@@ -4,6 +4,8 @@
 
 #include <lua.h>
 
+#include "script/execute.h"
+
 /* db:transaction(fn, ...) -> fn's results; raises after rolling back */
 int tx_transaction(lua_State *L);
 
@@ -12,5 +14,8 @@ int tx_try(lua_State *L);
 
 /* db:step(name, fn): a transaction whose commit records the name; a later run skips it */
 int tx_step(lua_State *L);
+
+/* Raises if this run had a step or backfill (what) of that name before. */
+void tx_check_new(lua_State *L, struct db *db, const char *what, const char *name);
 
 #endif

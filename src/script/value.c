@@ -111,6 +111,12 @@ value_array(lua_State *L)
     return 1;
 }
 
+bool
+value_is_bytea(lua_State *L, int index)
+{
+    return luaL_testudata(L, index, BYTEA_TYPE) != NULL;
+}
+
 int
 value_bytea(lua_State *L)
 {
@@ -212,16 +218,8 @@ push_array(lua_State *L, Oid type, const char *text, size_t len)
 }
 
 void
-value_push(lua_State *L, const PGresult *res, int row, int column)
+value_push_text(lua_State *L, Oid type, const char *text, size_t len)
 {
-    const char *text = PQgetvalue(res, row, column);
-    size_t len = (size_t)PQgetlength(res, row, column);
-    Oid type = PQftype(res, column);
-
-    if (PQgetisnull(res, row, column)) {
-        lua_pushnil(L);
-        return;
-    }
     for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++) {
         if (arrays[i].array == type) {
             push_array(L, arrays[i].element, text, len);
@@ -229,6 +227,16 @@ value_push(lua_State *L, const PGresult *res, int row, int column)
         }
     }
     push_scalar(L, type, text, len);
+}
+
+void
+value_push(lua_State *L, const PGresult *res, int row, int column)
+{
+    if (PQgetisnull(res, row, column))
+        lua_pushnil(L);
+    else
+        value_push_text(L, PQftype(res, column), PQgetvalue(res, row, column),
+                        (size_t)PQgetlength(res, row, column));
 }
 
 /* bytea(s) at index: its text on top. */

@@ -22,12 +22,18 @@ bool value_is_null(lua_State *L, int index);
 void value_set_array(lua_State *L, int index);
 bool value_is_array(lua_State *L, int index);
 
+/* Whether it is a bytea(s). */
+bool value_is_bytea(lua_State *L, int index);
+
 /* The script globals array{...} and bytea(s), as C functions of Lua. */
 int value_array(lua_State *L);
 int value_bytea(lua_State *L);
 
 /* Pushes a column's value; NULL is nil. */
 void value_push(lua_State *L, const PGresult *res, int row, int column);
+
+/* Pushes what a type's text stands for; it ends in NUL. */
+void value_push_text(lua_State *L, Oid type, const char *text, size_t len);
 
 /*
  * The argument at index as PostgreSQL's text, NULL for NULL; it lives as long as its stack

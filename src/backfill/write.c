@@ -1,0 +1,244 @@
+#include "backfill/write.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pg/text.h"
+
+void
+changes_init(struct changes *changes, const struct target *target, struct arena *arena)
+{
+    *changes = (struct changes){ .keys = target->key_count,
+                                 .width = target->key_count + 1 + target->set_count };
+    changes->columns = arena_alloc(arena, changes->width * sizeof(*changes->columns));
+}
+
+void
+changes_reset(struct changes *changes)
+{
+    for (size_t i = 0; i < changes->width; i++)
+        strbuf_reset(&changes->columns[i]);
+    changes->count = 0;
+}
+
+void
+changes_release(struct changes *changes)
+{
+    for (size_t i = 0; i < changes->width; i++)
+        strbuf_release(&changes->columns[i]);
+    free(changes->rows);
+    *changes = (struct changes){ 0 };
+}
+
+/* An element of an array literal; numbers need no quotes, but nothing is lost by them. */
+static void
+add(struct changes *changes, size_t column, const char *text, size_t length)
+{
+    struct strbuf *out = &changes->columns[column];
+
+    strbuf_putc(out, changes->count == 1 ? '{' : ',');
+    if (text == NULL) {
+        strbuf_add(out, "NULL", 4);
+        return;
+    }
+    strbuf_reserve(out, 2 * length + 2);
+    out->len += text_array_quote(text, length, out->text + out->len);
+    out->text[out->len] = '\0';
+}
+
+void
+changes_row(struct changes *changes, const struct rows *rows, size_t row)
+{
+    changes->rows =
+        xgrow(changes->rows, changes->count, &changes->capacity, sizeof(*changes->rows));
+    changes->rows[changes->count++] = row;
+    for (size_t i = 0; i <= changes->keys; i++) {
+        size_t length;
+        const char *text = rows_value(rows, row, i, &length);
+
+        add(changes, i, text, length);
+    }
+}
+
+void
+changes_value(struct changes *changes, size_t n, const char *text, size_t length)
+{
+    add(changes, changes->keys + 1 + n, text, length);
+}
+
+void
+changes_params(struct changes *changes, const struct range *range, size_t columns,
+               struct arena *arena, struct pg_params *params)
+{
+    const char **list = arena_alloc(arena, (columns + 2) * sizeof(*list));
+
+    list[0] = range->lo;
+    list[1] = range->hi;
+    for (size_t i = 0; i < columns; i++) {
+        struct strbuf *out = &changes->columns[i];
+
+        if (changes->count > 0 && out->text[out->len - 1] != '}')
+            strbuf_putc(out, '}');
+        list[i + 2] = changes->count > 0 ? out->text : "{}";
+    }
+    *params = (struct pg_params){ .count = (int)columns + 2, .values = list };
+}
+
+/* The parts of the statements. */
+struct sql {
+    const struct target *target;
+    struct arena *arena;
+    const char *condition; /* that a row is in the range */
+    struct strbuf text;
+};
+
+static struct sql
+begin(const struct target *target, enum walk_from from, struct arena *arena)
+{
+    const char *qualifier = arena_printf(arena, "%s.", target->alias);
+
+    return (struct sql){ .target = target,
+                         .arena = arena,
+                         .condition = walk_condition(target, from, qualifier, arena) };
+}
+
+static const char *
+end(struct sql *sql)
+{
+    const char *text = arena_strdup(sql->arena, sql->text.text);
+
+    strbuf_release(&sql->text);
+    return text;
+}
+
+static void
+add_read_list(struct sql *sql)
+{
+    const struct target *t = sql->target;
+
+    strbuf_printf(&sql->text, "SELECT %s, %s.xmin", walk_keys(t, "", sql->arena),
+                  t->alias);
+    for (size_t i = 0; i < t->read_count; i++)
+        strbuf_printf(&sql->text, ", %s.%s", t->alias, t->reads[i].ident);
+}
+
+/* The script's condition may end in a comment. */
+static void
+add_where(struct sql *sql, const char *where)
+{
+    if (where != NULL)
+        strbuf_printf(&sql->text, " AND (%s\n)", where);
+}
+
+const char *
+write_read_sql(const struct target *target, enum walk_from from, const char *where,
+               bool locked, struct arena *arena)
+{
+    struct sql sql = begin(target, from, arena);
+
+    add_read_list(&sql);
+    strbuf_printf(&sql.text, " FROM %s WHERE %s", target->from, sql.condition);
+    add_where(&sql, where);
+    strbuf_printf(&sql.text, " ORDER BY %s", walk_keys(target, "", arena));
+    if (locked)
+        strbuf_printf(&sql.text, " FOR NO KEY UPDATE OF %s", target->alias);
+    return end(&sql);
+}
+
+/* The type that column i of the arrays has on its way. */
+static const char *
+array_type(const struct target *t, size_t i)
+{
+    const struct target_column *column;
+
+    if (i == t->key_count)
+        return "pg_catalog.xid";
+    column = i < t->key_count ? &t->keys[i] : &t->sets[i - t->key_count - 1];
+    return column->array ? "pg_catalog.text" : column->type;
+}
+
+/*
+ * The arrays as a relation with columns luamig_1... and luamig_n, the number: names that a
+ * script's condition cannot mean.
+ */
+static void
+add_arrays(struct sql *sql, size_t columns)
+{
+    strbuf_puts(&sql->text, "ROWS FROM (");
+    for (size_t i = 0; i < columns; i++)
+        strbuf_printf(&sql->text, "%spg_catalog.unnest($%zu::%s[])", i > 0 ? ", " : "",
+                      i + 3, array_type(sql->target, i));
+    strbuf_puts(&sql->text, ") WITH ORDINALITY luamig_s (");
+    for (size_t i = 0; i < columns; i++)
+        strbuf_printf(&sql->text, "luamig_%zu, ", i + 1);
+    strbuf_puts(&sql->text, "luamig_n)");
+}
+
+static void
+add_same_key(struct sql *sql)
+{
+    const struct target *t = sql->target;
+
+    for (size_t i = 0; i < t->key_count; i++)
+        strbuf_printf(&sql->text, "%s%s.%s = luamig_s.luamig_%zu", i > 0 ? " AND " : "",
+                      t->alias, t->keys[i].ident, i + 1);
+    strbuf_printf(&sql->text, " AND %s", sql->condition);
+}
+
+const char *
+write_sql(const struct target *target, enum walk_from from, size_t count,
+          struct arena *arena)
+{
+    struct sql sql = begin(target, from, arena);
+    size_t first = target->key_count + 2;
+
+    strbuf_printf(&sql.text, "WITH luamig_w AS (UPDATE %s SET ", target->from);
+    for (size_t i = 0; i < target->set_count; i++) {
+        const struct target_column *column = &target->sets[i];
+
+        strbuf_printf(&sql.text, "%s%s = luamig_s.luamig_%zu%s%s", i > 0 ? ", " : "",
+                      column->ident, first + i, column->array ? "::" : "",
+                      column->array ? column->type : "");
+    }
+    strbuf_puts(&sql.text, " FROM ");
+    add_arrays(&sql, target->key_count + 1 + target->set_count);
+    strbuf_puts(&sql.text, " WHERE ");
+    add_same_key(&sql);
+    strbuf_printf(&sql.text,
+                  " AND %s.xmin = luamig_s.luamig_%zu RETURNING luamig_s.luamig_n)"
+                  " SELECT pg_catalog.count(*), CASE WHEN pg_catalog.count(*) < %zu"
+                  " THEN pg_catalog.array_agg(luamig_n) END FROM luamig_w",
+                  target->alias, target->key_count + 1, count);
+    return end(&sql);
+}
+
+const char *
+write_again_sql(const struct target *target, enum walk_from from, const char *where,
+                struct arena *arena)
+{
+    struct sql sql = begin(target, from, arena);
+
+    add_read_list(&sql);
+    strbuf_printf(&sql.text, ", luamig_s.luamig_n FROM %s, ", target->from);
+    add_arrays(&sql, target->key_count);
+    strbuf_puts(&sql.text, " WHERE ");
+    add_same_key(&sql);
+    add_where(&sql, where);
+    strbuf_printf(&sql.text, " FOR NO KEY UPDATE OF %s", target->alias);
+    return end(&sql);
+}
+
+const char *
+write_key_text(const struct target *target, const struct rows *rows, size_t row,
+               struct arena *arena)
+{
+    struct strbuf text = { 0 };
+    const char *result;
+
+    for (size_t i = 0; i < target->key_count; i++)
+        strbuf_printf(&text, "%s%s = %s", i > 0 ? ", " : "", target->keys[i].name,
+                      rows_value(rows, row, i, NULL));
+    result = arena_strdup(arena, text.text);
+    strbuf_release(&text);
+    return result;
+}
