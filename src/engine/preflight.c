@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "engine/backfilled.h"
+#include "pg/encoding.h"
 #include "pg/parse.h"
 
 #define LARGEST ((size_t)1 << 20)
@@ -39,6 +40,28 @@ add_file(struct texts *texts, const struct content *content)
     }
 }
 
+/* What the row and the history keep: the name, and the down as it is now. */
+static bool
+is_recordable(struct migrator *m, const struct content *content, struct error *err)
+{
+    struct session *work = &m->server.work;
+    const char *undo = content->undo.bytes, *at = content->path;
+
+    if (content->unrecorded)
+        return true;
+    if (encoding_keeps(work, content->migration->name, err)) {
+        at = content->migration->down.path;
+        if (undo == NULL || encoding_keeps(work, undo, err))
+            return true;
+    }
+    if (err->kind != ERROR_SQL)
+        return false;
+    err->kind = ERROR_PLAN;
+    error_hint(err, "The database cannot keep %s: write it in characters that it has.",
+               at == content->path ? "the file's name" : "this down, comments included");
+    return error_at(err, at, 0, 0);
+}
+
 bool
 preflight(struct migrator *m, const struct content *contents, size_t count,
           struct error *err)
@@ -47,6 +70,8 @@ preflight(struct migrator *m, const struct content *contents, size_t count,
     size_t failed = 0;
     bool ok = backfilled_check(m, contents, count, err);
 
+    for (size_t i = 0; i < count && ok; i++)
+        ok = is_recordable(m, &contents[i], err);
     if (!ok)
         return false;
     for (size_t i = 0; i < count; i++)
