@@ -211,6 +211,9 @@ static const char the_rest[] =
     "assert(not db:try(function() for _ in db:rows 'SELECT 1' do error 'x' end end))\n"
     "assert(not db:try(function() for _ in db:copy_out 'SELECT 1/0' do end end))\n"
     "assert(not db:try(db.copy_in, db, { 'y', rows = { { 1, {} } } }))\n"
+    "local each = coroutine.wrap(function() for r in db:rows 'SELECT a FROM y ORDER BY a'\n"
+    "  do coroutine.yield(r.a) end end)\n"
+    "assert(each() == 1 and each() == 2)\n"
     "assert(not pcall(json.decode, '[1') and json.decode('[]') and vars.NAME == 'value')\n"
     "assert(not pcall(files.read, 'nothing') and migration.version == 1)\n"
     "print(null, array { 1 }[1], bytea 'x')\n";

@@ -55,6 +55,19 @@ describe("luamig down #server", function()
         s:expect(2, "down", "--to", "9")
     end)
 
+    it("--all asks for the database's name on a terminal", function()
+        local function answered(text, status)
+            s:file("./answer", text .. "\n")
+            return s:expect(status, "-qec", support.binary .. " down --all", "/dev/null",
+                { binary = "script", stdin = s.dir .. "/answer" }).out
+        end
+        s:expect(0, "up")
+        assert.matches("Type the database's name: .*not agreed", answered("yes", 2))
+        assert.equal("1,2,3", s:applied())
+        answered(s.name, 0)
+        assert.equal("", s:applied())
+    end)
+
     it("without a down, or irreversible, is exit 4 before anything", function()
         s:expect(0, "up")
         s:remove("2_x.down.sql")

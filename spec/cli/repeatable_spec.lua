@@ -265,6 +265,14 @@ describe("repeatables", function()
         assert.is_false(s:has("t"))
     end)
 
+    it("alone that fail leave nothing to undo", function()
+        s:remove("1_t.up.sql")
+        s:file("R__a.sql", "SELECT 1/0")
+        local r = s:expect(8, "up", "--rollback")
+        assert.matches("restored: nothing of this run had been applied", r.err)
+        assert.not_matches("undoing", r.err)
+    end)
+
     it("of one name twice, or without one, are errors", function()
         s:files { ["R__a.sql"] = "", ["R__a.lua"] = "" }
         assert.matches("R__a has two files", s:expect(4, "up").err)

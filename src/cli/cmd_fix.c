@@ -39,16 +39,6 @@ is_configured(const struct settings *settings)
            (database != NULL && database[0] != '\0');
 }
 
-static bool
-is_applied(const struct applied_set *set, int64_t version)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        if (set->rows[i].version == version)
-            return true;
-    }
-    return false;
-}
-
 /* What is applied under its old version would become an orphan, and be applied again. */
 static bool
 check_applied(struct invocation *inv, const struct renamings *renamings,
@@ -66,7 +56,7 @@ check_applied(struct invocation *inv, const struct renamings *renamings,
     for (size_t i = 0; i < renamings->count; i++) {
         int64_t version = renamings->list[i].version;
 
-        if (is_applied(&look.set, version) &&
+        if (applied_set_find(&look.set, version) != NULL &&
             (i == 0 || version != renamings->list[i - 1].version))
             strbuf_printf(&list, "%s%" PRId64, list.len > 0 ? ", " : "", version);
     }

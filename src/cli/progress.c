@@ -268,8 +268,9 @@ on_undo(struct progress *p, const struct event *e)
 {
     clear_live(p);
     complaint_error(p->out, e->error, p->colour);
-    fprintf(p->out, "undoing %zu migration%s of this run\n", e->steps,
-            e->steps == 1 ? "" : "s");
+    if (e->steps > 0)
+        fprintf(p->out, "undoing %zu migration%s of this run\n", e->steps,
+                e->steps == 1 ? "" : "s");
     fflush(p->out);
     p->explained = true;
 }

@@ -18,16 +18,6 @@ struct recording {
     struct error *err;
 };
 
-static const struct applied *
-find_row(const struct applied_set *set, int64_t version)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        if (set->rows[i].version == version)
-            return &set->rows[i];
-    }
-    return NULL;
-}
-
 static void
 add_change(struct recording *r, struct record_change change)
 {
@@ -39,7 +29,7 @@ add_change(struct recording *r, struct record_change change)
 static bool
 add_from_file(struct recording *r, const struct migration *migration)
 {
-    const struct applied *row = find_row(&r->survey.set, migration->version);
+    const struct applied *row = applied_set_find(&r->survey.set, migration->version);
     struct record_change change = { .version = migration->version,
                                     .old_name = row != NULL ? row->name : NULL,
                                     .old_checksum = row != NULL ? row->checksum : NULL,
@@ -67,7 +57,7 @@ compute_baseline(struct recording *r)
                          source->dir);
     for (size_t i = 0; i < source->count; i++) {
         if (source->migrations[i].version <= until &&
-            find_row(&r->survey.set, source->migrations[i].version) == NULL &&
+            applied_set_find(&r->survey.set, source->migrations[i].version) == NULL &&
             !add_from_file(r, &source->migrations[i]))
             return false;
     }
@@ -100,7 +90,7 @@ compute_pending(struct recording *r)
 {
     for (size_t i = 0; i < r->request->count; i++) {
         int64_t version = r->request->versions[i];
-        const struct applied *row = find_row(&r->survey.set, version);
+        const struct applied *row = applied_set_find(&r->survey.set, version);
 
         add_change(r, (struct record_change){ .version = version,
                                               .old_name = row != NULL ? row->name : NULL,
@@ -153,7 +143,7 @@ compute_repair(struct recording *r)
     for (size_t i = 0; i < r->request->count; i++) {
         int64_t version = r->request->versions[i];
 
-        if (find_row(set, version) == NULL)
+        if (applied_set_find(set, version) == NULL)
             return error_set(r->err, ERROR_PLAN, "version %" PRId64 " is not applied",
                              version);
     }

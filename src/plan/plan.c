@@ -21,6 +21,16 @@ plan_state_word(enum plan_state state)
     return "pending";
 }
 
+const struct applied *
+applied_set_find(const struct applied_set *set, int64_t version)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->rows[i].version == version)
+            return &set->rows[i];
+    }
+    return NULL;
+}
+
 static enum plan_state
 state_of_both(struct plan_builder *b, const struct plan_entry *entry, size_t row)
 {

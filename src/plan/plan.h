@@ -33,6 +33,9 @@ struct applied_set {
     size_t partial_count;
 };
 
+/* The row of that version, or NULL. */
+const struct applied *applied_set_find(const struct applied_set *set, int64_t version);
+
 enum plan_state {
     STATE_APPLIED,
     STATE_PENDING,

@@ -14,25 +14,15 @@ last_first(const void *a, const void *b)
 }
 
 static bool
-is_applied(const struct applied_set *set, int64_t version)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        if (set->rows[i].version == version)
-            return true;
-    }
-    return false;
-}
-
-static bool
 check_request(const struct source *source, const struct applied_set *set,
               const struct down_request *request, struct error *err)
 {
     if (request->has_to && source_find(source, request->to) == NULL &&
-        !is_applied(set, request->to))
+        applied_set_find(set, request->to) == NULL)
         return error_set(err, ERROR_USAGE,
                          "version %" PRId64 " is neither in '%s' nor applied",
                          request->to, source->dir);
-    if (request->has_only && !is_applied(set, request->only))
+    if (request->has_only && applied_set_find(set, request->only) == NULL)
         return error_set(err, ERROR_PLAN, "version %" PRId64 " is not applied",
                          request->only);
     if (!request->has_to && !request->has_only && !request->all && request->count == 0)

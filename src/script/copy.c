@@ -58,8 +58,7 @@ push_command(lua_State *L, struct db *db)
                     csv && !PQgetisnull(*res, 0, 3) ? PQgetvalue(*res, 0, 3) : "",
                     csv ? ")" : "");
     lua_replace(L, first);
-    PQclear(*res);
-    *res = NULL;
+    db_drop_result(res);
     lua_settop(L, first);
     return columns;
 }

@@ -60,10 +60,7 @@ db_check(lua_State *L)
 static int
 result_gc(lua_State *L)
 {
-    PGresult **res = luaL_checkudata(L, 1, RESULT_TYPE);
-
-    PQclear(*res);
-    *res = NULL;
+    db_drop_result(luaL_checkudata(L, 1, RESULT_TYPE));
     return 0;
 }
 
@@ -112,9 +109,8 @@ run_call(lua_State *L, const char *method)
     return res;
 }
 
-/* Now, not at the next collection. */
-static void
-clear(PGresult **res)
+void
+db_drop_result(PGresult **res)
 {
     PQclear(*res);
     *res = NULL;
@@ -127,7 +123,7 @@ db_exec(lua_State *L)
     PGresult **res = run_call(L, "exec");
 
     lua_pushinteger(L, *res != NULL ? strtoll(PQcmdTuples(*res), NULL, 10) : 0);
-    clear(res);
+    db_drop_result(res);
     return 1;
 }
 
@@ -156,7 +152,7 @@ db_query(lua_State *L)
         row_push(L, *res, i, type);
         lua_rawseti(L, -2, i + 1);
     }
-    clear(res);
+    db_drop_result(res);
     return 1;
 }
 
@@ -180,7 +176,7 @@ db_one(lua_State *L)
         lua_pushnil(L);
     else
         row_push(L, *res, 0, lua_gettop(L));
-    clear(res);
+    db_drop_result(res);
     return 1;
 }
 
@@ -198,7 +194,7 @@ db_value(lua_State *L)
         lua_pushnil(L);
     else
         value_push(L, *res, 0, 0);
-    clear(res);
+    db_drop_result(res);
     return 1;
 }
 

@@ -39,4 +39,7 @@ struct call db_read_call(lua_State *L, const char *method);
 /* Pushes the owner of a result; what is stored in it is cleared with it. */
 PGresult **db_push_result(lua_State *L);
 
+/* Clears it now: a finalizer that finds no memory for its call does not run. */
+void db_drop_result(PGresult **res);
+
 #endif

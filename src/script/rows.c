@@ -185,6 +185,7 @@ declare(lua_State *L, struct call *call, struct cursor *c)
     }
     if (*res == NULL)
         luaL_error(L, "db:rows: there is no statement");
+    db_drop_result(res);
     lua_pop(L, 1);
     c->open = true;
     c->next = c->db->cursors;

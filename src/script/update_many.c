@@ -104,8 +104,7 @@ prepare(lua_State *L, struct update *u)
                    PQgetvalue(*res, 0, 2));
     u->sql = lua_pushstring(L, PQgetvalue(*res, 0, 0));
     u->doubles_sql = lua_pushstring(L, PQgetvalue(*res, 0, 1));
-    PQclear(*res);
-    *res = NULL;
+    db_drop_result(res);
 }
 
 static void
@@ -187,8 +186,7 @@ check_doubles(lua_State *L, struct update *u)
     if (strcmp(PQgetvalue(*res, 0, 0), "0") != 0)
         luaL_error(L, "db:update_many: a key stands twice among rows %I to %I",
                    (LUAI_UACINT)(u->n - u->rows), (LUAI_UACINT)(u->n - 1));
-    PQclear(*res);
-    *res = NULL;
+    db_drop_result(res);
 }
 
 static void
@@ -205,8 +203,7 @@ flush(lua_State *L, struct update *u)
         strbuf_putc(&u->values[i], '}');
     res = run(L, u, u->sql);
     updated = strtoll(PQcmdTuples(*res), NULL, 10);
-    PQclear(*res);
-    *res = NULL;
+    db_drop_result(res);
     if (updated < u->rows)
         check_doubles(L, u);
     u->total += updated;

@@ -191,9 +191,12 @@ vm_init(struct vm *vm, struct error *err)
     return vm_call(vm, 0, 0, err);
 }
 
+/* The last finalizers get the memory that they want: one that gets none does not run. */
 void
 vm_release(struct vm *vm)
 {
+    vm->cap = 0;
+    vm->fail_after = 0;
     if (vm->L != NULL)
         lua_close(vm->L);
     vm->L = NULL;
