@@ -85,6 +85,14 @@ describe("lock = lease", function()
         assert.equal(0, p:wait().status)
     end)
 
+    it("is renewed while a script computes", function()
+        s:file("1_a.up.lua", "local t = os.clock() + 1.2 while os.clock() < t do end")
+        local p = s:start("up", "--lease", "600ms")
+        support.eventually(function() return s:has(ROW) and held() end, "the lease")
+        s:expect(6, "up", "--lease", "600ms", "--lock-wait", "800ms")
+        assert.equal(0, p:wait().status)
+    end)
+
     it("needs no right time of the client", function()
         for i, wrong in ipairs { "-1h", "+1h" } do
             s:file(i .. "_a.up.sql", "SELECT pg_sleep(1.5)")

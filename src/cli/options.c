@@ -177,7 +177,8 @@ settle(struct options *out, struct error *err)
     error_set(err, ERROR_USAGE, "unexpected argument '%s'",
               conninfo_shown(out->arguments[out->command->arguments], shown,
                              sizeof(shown)));
-    return error_hint(err, "usage: luamig %s %s", out->command->name, out->command->args);
+    return error_hint(err, "usage: luamig %s%s%s", out->command->name,
+                      out->command->args[0] != '\0' ? " " : "", out->command->args);
 }
 
 bool

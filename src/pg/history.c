@@ -212,6 +212,22 @@ history_read(struct session *session, const char *ident, size_t limit,
     return true;
 }
 
+/* The two columns of the first row; NULL for NULL, and where there is none. */
+static bool
+read_two(struct session *session, const char *sql, struct arena *arena,
+         const char *row[2], struct error *err)
+{
+    PGresult *res;
+
+    row[0] = row[1] = NULL;
+    if (!exec_query(session, sql, NULL, &res, err))
+        return false;
+    for (int i = 0; i < 2 && PQntuples(res) > 0; i++)
+        row[i] = arena_strdup(arena, exec_value(res, 0, i));
+    PQclear(res);
+    return true;
+}
+
 bool
 history_down(struct session *session, const char *ident, int64_t version,
              struct arena *arena, const char **kind, const char **text, struct error *err)
@@ -221,17 +237,12 @@ history_down(struct session *session, const char *ident, int64_t version,
                                    " WHERE action = 'up' AND outcome = 'done'"
                                    " AND version = %" PRId64 " ORDER BY id DESC LIMIT 1",
                                    ident, version);
-    PGresult *res;
+    const char *row[2];
+    bool ok = read_two(session, sql, arena, row, err);
 
-    *kind = *text = NULL;
-    if (!exec_query(session, sql, NULL, &res, err))
-        return false;
-    if (PQntuples(res) > 0) {
-        *kind = arena_strdup(arena, exec_value(res, 0, 0));
-        *text = arena_strdup(arena, exec_value(res, 0, 1));
-    }
-    PQclear(res);
-    return true;
+    *kind = row[0];
+    *text = row[1];
+    return ok;
 }
 
 bool
@@ -285,15 +296,11 @@ history_last_takeover(struct session *session, const char *ident, struct arena *
                                    " WHERE action = 'take-over'"
                                    " ORDER BY id DESC LIMIT 1",
                                    ident);
-    PGresult *res;
+    const char *row[2];
+    bool ok = read_two(session, sql, arena, row, err);
 
-    *tracker = NULL;
-    if (!exec_query(session, sql, NULL, &res, err))
-        return false;
-    if (PQntuples(res) > 0) {
-        *tracker = arena_strdup(arena, exec_value(res, 0, 0));
-        *version = strtoll(PQgetvalue(res, 0, 1), NULL, 10);
-    }
-    PQclear(res);
-    return true;
+    *tracker = row[0];
+    if (row[1] != NULL)
+        *version = strtoll(row[1], NULL, 10);
+    return ok;
 }

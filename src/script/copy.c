@@ -386,12 +386,7 @@ copy_out(lua_State *L)
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, at, 1);
     begin_reading(L, r, lua_tostring(L, at - 1));
-    lua_pushvalue(L, at);
-    lua_pushcclosure(L, next_row, 1);
-    lua_pushnil(L);
-    lua_pushnil(L);
-    lua_pushvalue(L, at);
-    return 4;
+    return vm_push_loop(L, at, next_row);
 }
 
 void

@@ -208,12 +208,7 @@ rows_open(lua_State *L)
     fetch(L, c);
     row_push_type(L, c->res);
     lua_setiuservalue(L, at, 2);
-    lua_pushvalue(L, at);
-    lua_pushcclosure(L, next_row, 1);
-    lua_pushnil(L);
-    lua_pushnil(L);
-    lua_pushvalue(L, at);
-    return 4;
+    return vm_push_loop(L, at, next_row);
 }
 
 void

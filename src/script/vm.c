@@ -61,6 +61,17 @@ vm_new_type(lua_State *L, const char *name, const luaL_Reg *meta)
     lua_pop(L, 1);
 }
 
+int
+vm_push_loop(lua_State *L, int index, lua_CFunction next)
+{
+    lua_pushvalue(L, index);
+    lua_pushcclosure(L, next, 1);
+    lua_pushnil(L);
+    lua_pushnil(L);
+    lua_pushvalue(L, index);
+    return 4;
+}
+
 struct vm *
 vm_of(lua_State *L)
 {

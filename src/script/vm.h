@@ -45,6 +45,12 @@ bool vm_load(struct vm *vm, const char *text, size_t size, const char *name,
  */
 void vm_new_type(lua_State *L, const char *name, const luaL_Reg *meta);
 
+/*
+ * What a generic `for` takes: next with the userdata at index as its upvalue, which is
+ * closed when the loop is left. Returns 4, how many values that is.
+ */
+int vm_push_loop(lua_State *L, int index, lua_CFunction next);
+
 /* The state's struct vm, for C functions that Lua calls. */
 struct vm *vm_of(lua_State *L);
 
