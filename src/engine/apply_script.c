@@ -201,6 +201,9 @@ record(struct scripted *s, struct error *err)
 static enum apply_result
 run(struct scripted *s, struct error *err)
 {
+    struct items items = { 0 };
+    struct frame frame = frame_of(s, &items);
+
     backfilled_init(&s->backfilled, s->m, s->content);
     s->host =
         (struct host){ .ctx = s,
@@ -215,7 +218,7 @@ run(struct scripted *s, struct error *err)
                        .backfill =
                            content_has_steps(s->content) ? &s->backfilled.env : NULL };
 
-    if (!read_steps(s, err) || !parts_begin(s->m, s->content, err))
+    if (!read_steps(s, err) || !parts_begin(&frame, &s->end, err))
         return APPLY_FAILED;
     switch (scripted_run(s->m, s->content, &s->host, err)) {
     case SCRIPT_STRAY: return APPLY_IN_DOUBT;

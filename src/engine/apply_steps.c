@@ -112,10 +112,12 @@ tell_notices(struct stepper *s)
 static bool
 run_all(struct stepper *s, bool *question)
 {
+    struct items items = { 0 };
+    struct frame frame = unit_frame(s, &items);
     const struct sql_file *sql = &s->content->sql;
 
     tell_notices(s);
-    if (!begin(s) || !parts_begin(s->m, s->content, s->err))
+    if (!begin(s) || !parts_begin(&frame, &s->end, s->err))
         return false;
     for (size_t i = 0; i < sql->unit_count; i++) {
         if (!do_unit(s, &sql->units[i], question))

@@ -47,25 +47,6 @@ commit(void *ctx, const char *step, struct error *err)
     return ok;
 }
 
-/* It fails the hook at once; a project that wants patience says so itself. */
-static bool
-again(void *ctx, struct error *err)
-{
-    (void)ctx;
-    (void)err;
-    return false;
-}
-
-static bool
-outside(void *ctx, const struct host_statement *statement, PGresult **res,
-        struct error *err)
-{
-    struct autocommit *a = ctx;
-
-    PQclear(*res);
-    return exec_query(&a->m->server.work, statement->sql, statement->params, res, err);
-}
-
 static void
 write_log(void *ctx, enum host_log level, const char *text)
 {
@@ -91,7 +72,5 @@ autocommit_host(struct autocommit *autocommit)
                           .log = write_log,
                           .waiting = tell_waiting,
                           .begin = begin,
-                          .commit = commit,
-                          .again = again,
-                          .outside = outside };
+                          .commit = commit };
 }

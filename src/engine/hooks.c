@@ -1,13 +1,10 @@
 #include "engine/hooks.h"
 
-#include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 #include "engine/aftermath.h"
 #include "engine/autocommit.h"
 #include "engine/scripted.h"
-#include "pg/exec.h"
 
 #define LAST_WORDS     10000 /* ms that on_failure has */
 #define CONNECT_WITHIN 5000  /* ms of them for a new connection */
@@ -122,6 +119,20 @@ call_all(struct migrator *m, const struct hook_call *call, struct error *err)
     return end;
 }
 
+/* What ended a hook does not end this; on_failure is within a grace of its own already. */
+static void
+reset_session(struct migrator *m)
+{
+    bool own = !m->server.cleaning;
+    struct stop grace;
+
+    if (own)
+        migrator_grace(m, &grace, AFTERMATH_GRACE);
+    aftermath_clean(m);
+    if (own)
+        migrator_heed(m);
+}
+
 /*
  * Each function with db in autocommit; the session is reset behind those that used it.
  * guarded: nothing commits once the run lock is lost; in the background there is none.
@@ -142,7 +153,7 @@ call_alone(struct migrator *m, struct hook_call *call, bool guarded, struct erro
         end = hooks_file_call(&m->hooks->file, n, call, err);
         migrator_flush_notices(m, NULL);
         if (m->server.work.syncs != before)
-            aftermath_clean(m);
+            reset_session(m);
     }
     if (end != SCRIPT_DONE)
         error_within(err, "in the %s hook", hooks_file_event(call->event));

@@ -6,18 +6,16 @@
 #include "pg/exec.h"
 
 static bool
-run_before(const struct frame *frame, struct error *err)
+run_before(const struct frame *frame, struct frame_end *end, struct error *err)
 {
-    struct frame_end ignored;
-
     items_add(frame->items, ITEM_BEGIN, FRAME_BEGIN, NULL);
     frame_add_lock_timeout(frame, false);
-    if (!frame_run(frame, false, &ignored, err) ||
+    if (!frame_run(frame, false, end, err) ||
         hooks_in_transaction(frame->m, frame->content, HOOK_BEFORE_MIGRATION, err) !=
             SCRIPT_DONE)
         return false;
     frame_add_commit(frame);
-    return frame_run(frame, false, &ignored, err);
+    return frame_run(frame, false, end, err);
 }
 
 /* Whether what failed, and is a transaction, gives way to a table lock and is run again. */
@@ -32,21 +30,17 @@ is_to_run_again(const struct frame *frame, struct error *err)
 }
 
 bool
-parts_begin(struct migrator *m, const struct content *content, struct error *err)
+parts_begin(const struct frame *frame, struct frame_end *end, struct error *err)
 {
-    struct arena arena = { 0 };
-    struct items items = { 0 };
-    struct frame frame = { .m = m, .content = content, .arena = &arena, .items = &items };
     bool done;
 
-    if (!hooks_has(m, HOOK_BEFORE_MIGRATION))
+    if (!hooks_has(frame->m, HOOK_BEFORE_MIGRATION))
         return true;
     do
-        done = run_before(&frame, err);
-    while (!done && is_to_run_again(&frame, err));
+        done = run_before(frame, end, err);
+    while (!done && is_to_run_again(frame, err));
     if (done)
-        aftermath_clean(m); /* what the hook SET is not the file's */
-    arena_release(&arena);
+        aftermath_clean(frame->m); /* what the hook SET is not the file's */
     return done;
 }
 

@@ -6,12 +6,12 @@
 
 #include "engine/frame.h"
 
-/* before_migration, in a transaction of its own. */
-bool parts_begin(struct migrator *m, const struct content *content, struct error *err);
+/* before_migration, in a transaction of its own. The frame's items are empty. */
+bool parts_begin(const struct frame *frame, struct frame_end *end, struct error *err);
 
 /*
  * One transaction with the migration's row, the end of its steps (the table, quoted) and
- * what after_migration does. The frame's items are empty.
+ * what after_migration does.
  */
 bool parts_record(const struct frame *frame, const char *steps, struct frame_end *end,
                   struct error *err);

@@ -38,24 +38,6 @@ commit(void *ctx, const char *step, struct error *err)
     return exec_commit(&c->server.work, err);
 }
 
-static bool
-again(void *ctx, struct error *err)
-{
-    (void)ctx;
-    (void)err;
-    return false;
-}
-
-static bool
-outside(void *ctx, const struct host_statement *statement, PGresult **res,
-        struct error *err)
-{
-    struct connection *c = ctx;
-
-    PQclear(*res);
-    return exec_query(&c->server.work, statement->sql, statement->params, res, err);
-}
-
 /* The userdata is where it stays. */
 static void
 prepare(struct connection *c, const char *url)
@@ -66,12 +48,9 @@ prepare(struct connection *c, const char *url)
         .settings = &c->settings, .run = c->run, .command = "lua", .stop = &c->stop
     };
     conninfo_secrets(&c->server.secrets, url);
-    c->host = (struct host){ .ctx = c,
-                             .work = &c->server.work,
-                             .begin = begin,
-                             .commit = commit,
-                             .again = again,
-                             .outside = outside };
+    c->host = (struct host){
+        .ctx = c, .work = &c->server.work, .begin = begin, .commit = commit
+    };
 }
 
 struct connection *

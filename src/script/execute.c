@@ -131,7 +131,10 @@ run_outside(struct execution *x, const char *sql, const struct sql_class *class)
                                         .params = &x->call->params,
                                         .class = class };
 
-    return host->outside(host->ctx, &statement, x->res, x->err) || explain(x);
+    if (host->outside != NULL)
+        return host->outside(host->ctx, &statement, x->res, x->err) || explain(x);
+    PQclear(*x->res);
+    return exec_query(host->work, sql, &x->call->params, x->res, x->err) || explain(x);
 }
 
 /* In no-transaction mode a statement is a transaction of its own, if it can be. */
@@ -153,7 +156,7 @@ run_alone(struct execution *x, const char *sql, const struct sql_class *class)
             return false;
         if (must_run_outside(x->err))
             return run_outside(x, sql, class);
-    } while (host->again(host->ctx, x->err));
+    } while (host->again != NULL && host->again(host->ctx, x->err));
     return false;
 }
 

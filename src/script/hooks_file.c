@@ -153,7 +153,6 @@ hooks_file_open(struct hooks_file *file, const char *path,
     struct fs_text text;
     bool ok;
 
-    file->path = path;
     file->vm = (struct vm){ .cap = (size_t)settings->memory,
                             .stop = stop,
                             .fail_after = file->fail_after };

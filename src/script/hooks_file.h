@@ -55,7 +55,6 @@ struct hook_call {
 struct hooks_file {
     struct vm vm;
     struct globals globals;
-    const char *path;
     size_t counts[HOOK_EVENTS]; /* functions of each event */
     long fail_after;            /* tests only: the nth allocation fails */
 };

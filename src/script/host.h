@@ -49,10 +49,10 @@ struct host {
     /* Whether an earlier run has recorded that step. */
     bool (*has_step)(void *ctx, const char *step);
 
-    /* After a rollback: whether the failure is about locks and worth another attempt. */
+    /* After a rollback: whether the failure is about locks and worth another attempt; NULL: never. */
     bool (*again)(void *ctx, struct error *err);
 
-    /* Runs what cannot run in a transaction; *res is the caller's to clear. */
+    /* Runs what cannot run in a transaction; *res is the caller's to clear. NULL: as it is. */
     bool (*outside)(void *ctx, const struct host_statement *statement, PGresult **res,
                     struct error *err);
 

@@ -169,7 +169,7 @@ is_to_run_again(lua_State *L, const struct scope *scope)
     struct error err;
     bool again;
 
-    if (!scope->outermost || caught == NULL)
+    if (!scope->outermost || caught == NULL || host->again == NULL)
         return false;
     err = *caught;
     stop_signals_shut();
