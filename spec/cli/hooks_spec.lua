@@ -176,6 +176,9 @@ return { before_migration = function() seen = seen + 1 end, after_run = function
             assert.matches(statement .. " through db:exec is refused", r.err, 1, true)
             assert.matches("context: in the after_migration hook", r.err, 1, true)
         end
+        s:file("hooks.lua", "return { after_migration = function(m)"
+            .. " m.db:exec 'CREATE INDEX CONCURRENTLY i ON a (n)' end }")
+        assert.matches("hint: A migration's hooks are in its transaction", s:expect(7, "up").err, 1, true)
         s:file("hooks.lua", "return { before_run = function(r) r.db:step('x', print) end }")
         assert.matches("db:step is for migrations", s:expect(4, "up").err, 1, true)
         assert.is_false(s:has "a")
@@ -256,6 +259,19 @@ describe("an error in", function()
         assert.matches("warning: the on_failure hook failed: no mail about 22012 (migrations/hooks.lua:1)", r.err,
             1, true)
         assert.matches("division by zero", r.err, 1, true)
+    end)
+
+    it("a hook of a down, or of a redo's up: rolled back, and told once", function()
+        s:expect(0, "up", "--hooks", "none")
+        hooks "after_migration = function(m) if m.migration.direction == vars.FAIL then error 'no' end end"
+        s:expect(7, "down", "--set", "FAIL=down")
+        assert.equal("1,2", s:applied())
+        assert.is_true(s:has "b")
+        s:expect(7, "redo", "--set", "FAIL=up")
+        assert.equal("1", s:applied())
+        assert.is_false(s:has "b")
+        local line = "failure: no b migrations/hooks.lua:5\n"
+        assert.equal(line .. line, s:read "trace")
     end)
 
     it("a hook during --rollback: undone by the downs, with their hooks", function()

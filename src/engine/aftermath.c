@@ -49,6 +49,15 @@ aftermath_committed(struct migrator *m)
 static const char no_transaction_hint[] =
     "Write `-- luamig: no-transaction` at the top of the file.";
 
+static const char hook_hint[] =
+    "A migration's hooks are in its transaction: use before_run or after_run.";
+
+static bool
+is_of_hook(const struct migrator *m, const struct error *err)
+{
+    return m->settings->hooks != NULL && strcmp(err->place.file, m->settings->hooks) == 0;
+}
+
 static void
 explain_lock_timeout(struct migrator *m, const struct content *content, struct error *err)
 {
@@ -66,7 +75,7 @@ aftermath_explain(struct migrator *m, const struct content *content, struct erro
 {
     if (strcmp(err->sqlstate, "25001") == 0 || strcmp(err->sqlstate, "55P04") == 0 ||
         strcmp(err->sqlstate, "2D000") == 0)
-        error_hint(err, "%s", no_transaction_hint);
+        error_hint(err, "%s", is_of_hook(m, err) ? hook_hint : no_transaction_hint);
     else if (strcmp(err->sqlstate, "55P03") == 0)
         explain_lock_timeout(m, content, err);
 }
