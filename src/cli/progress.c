@@ -158,7 +158,8 @@ on_failed(struct progress *p, const struct event *e)
                                                    : e->migration->name);
     p->failed_keeps = e->keeps;
     p->failed_anew = e->migration->repeatable;
-    fprintf(p->out, "%sfailed%s  ", colour(p, "\033[31m"), colour(p, "\033[0m"));
+    fprintf(p->out, "%s%s%s  ", colour(p, "\033[31m"),
+            e->text != NULL ? e->text : "failed", colour(p, "\033[0m"));
     print_name(p->out, e->migration);
     fprintf(p->out, "  %s\n", words_elapsed(e->elapsed, took, sizeof(took)));
 }

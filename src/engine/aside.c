@@ -1,5 +1,8 @@
 #include "engine/aside.h"
 
+#include <string.h>
+
+#include "backfill/checkpoint.h"
 #include "engine/own_lock.h"
 #include "engine/step.h"
 
@@ -12,6 +15,35 @@ tell(struct migrator *m, const struct migration *migration, const char *text)
                                        .text = text });
 }
 
+/* Where a person has paused one of its backfills, nothing of it runs. */
+static bool
+look_whether_paused(struct migrator *m, const struct migration *migration, bool *paused,
+                    struct error *err)
+{
+    struct checkpoint *list = NULL;
+    size_t count = 0;
+
+    *paused = false;
+    if (m->table.has_backfills && !checkpoint_read(&m->server.work, &m->settings->table,
+                                                   m->arena, &list, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].key.version == migration->version &&
+            strcmp(list[i].key.direction, "up") == 0 &&
+            list[i].status == CHECKPOINT_PAUSED)
+            *paused = true;
+    }
+    return true;
+}
+
+static bool
+leave_paused(struct migrator *m, const struct migration *migration)
+{
+    tell(m, migration,
+         "is left paused; `luamig backfill resume` lets the next run go on");
+    return true;
+}
+
 /* It was planned before its lock was had: another run may have applied it since. */
 static bool
 apply_locked(struct migrator *m, const struct content *content, struct step_place place,
@@ -19,7 +51,7 @@ apply_locked(struct migrator *m, const struct content *content, struct step_plac
 {
     const struct migration *migration = content->migration;
     const char *name = NULL;
-    bool done;
+    bool done, paused;
 
     if (!applied_name(&m->server.work, migrator_table(m, ""), migration->version,
                       m->arena, &name, err)) {
@@ -31,10 +63,19 @@ apply_locked(struct migrator *m, const struct content *content, struct step_plac
         tell(m, migration, "was applied by another run");
         return true;
     }
+    if (!look_whether_paused(m, migration, &paused, err)) {
+        summary->outcome = OUTCOME_FAILED;
+        return false;
+    }
+    if (paused)
+        return leave_paused(m, migration);
     m->background = true;
     done = step_run(m, content, place, summary, err);
     m->background = false;
-    return done;
+    if (done || summary->outcome != OUTCOME_PAUSED)
+        return done;
+    summary->outcome = OUTCOME_DONE;
+    return leave_paused(m, migration);
 }
 
 static bool

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "backfill/checkpoint.h"
+
 /* Its mode is looked at now, so that a directive out of place fails the deploy it is in. */
 static void
 mark(struct migrator *m, struct survey *survey, struct migration *migration)
@@ -38,36 +40,66 @@ background_mark(struct migrator *m, struct survey *survey)
     }
 }
 
-static void
-report(struct migrator *m, struct survey *survey, const struct migration *migration)
+/* ", 41 % done, paused": of all the backfills that it has begun. */
+static const char *
+how_far(const struct checkpoint *list, size_t count, int64_t version, struct arena *arena)
 {
-    const char *label = source_label(migration, m->arena);
+    double done = 0, all = 0;
+    const char *remark = NULL;
 
-    problems_add(&survey->problems, m->arena,
-                 &(struct problem){ .kind = PROBLEM_BACKGROUND,
-                                    .level = PROBLEM_NOTE,
-                                    .has_version = true,
-                                    .version = migration->version,
-                                    .name = migration->name,
-                                    .message =
-                                        arena_printf(m->arena,
-                                                     "%s: background; run 'luamig up "
-                                                     "--background'",
-                                                     label) });
+    for (size_t i = 0; i < count; i++) {
+        const struct checkpoint *c = &list[i];
+        double weight = c->estimate > 0 ? (double)c->estimate : 1;
+
+        if (c->key.version != version || strcmp(c->key.direction, "up") != 0)
+            continue;
+        done += weight * checkpoint_percent(c);
+        all += weight;
+        if (c->status != CHECKPOINT_RUNNING && c->status != CHECKPOINT_DONE)
+            remark = checkpoint_word(c->status);
+    }
+    if (all == 0)
+        return "";
+    return arena_printf(arena, ", %d %% done%s%s", (int)(done / all),
+                        remark != NULL ? ", " : "", remark != NULL ? remark : "");
 }
 
-void
+static void
+report(struct migrator *m, struct survey *survey, const struct migration *migration,
+       const char *far)
+{
+    problems_add(&survey->problems, m->arena,
+                 &(struct problem){
+                     .kind = PROBLEM_BACKGROUND,
+                     .level = PROBLEM_NOTE,
+                     .has_version = true,
+                     .version = migration->version,
+                     .name = migration->name,
+                     .message = arena_printf(m->arena,
+                                             "%s: background%s; run 'luamig up "
+                                             "--background'",
+                                             source_label(migration, m->arena), far) });
+}
+
+bool
 background_report(struct migrator *m, struct survey *survey,
-                  const struct plan_request *request)
+                  const struct plan_request *request, struct error *err)
 {
     const struct plan *plan = &survey->plan;
+    struct checkpoint *list = NULL;
+    size_t count = 0;
 
-    if (request->background || request->only_count > 0)
-        return;
+    if (plan->background == 0 || request->background || request->only_count > 0)
+        return true;
+    if (m->table.has_backfills && !checkpoint_read(&m->server.work, &m->settings->table,
+                                                   m->arena, &list, &count, err))
+        return false;
     for (size_t i = 0; i < plan->entry_count; i++) {
         const struct plan_entry *entry = &plan->entries[i];
 
         if (plan_is_pending(entry) && entry->migration->background)
-            report(m, survey, entry->migration);
+            report(m, survey, entry->migration,
+                   how_far(list, count, entry->version, m->arena));
     }
+    return true;
 }

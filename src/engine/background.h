@@ -13,8 +13,8 @@
  */
 void background_mark(struct migrator *m, struct survey *survey);
 
-/* A note for each that the plan leaves to `up --background`. */
-void background_report(struct migrator *m, struct survey *survey,
-                       const struct plan_request *request);
+/* A note for each that the plan leaves to `up --background`, and how far its backfills are. */
+bool background_report(struct migrator *m, struct survey *survey,
+                       const struct plan_request *request, struct error *err);
 
 #endif

@@ -25,7 +25,7 @@ enum event_kind {
     EVENT_MIGRATION_RETRIED, /* attempt, error, text: for whom; elapsed: pause before the next */
     EVENT_MIGRATION_APPLIED, /* migration, elapsed; text: a remark ("empty"), or NULL */
     EVENT_MIGRATION_UNDONE,  /* the same, of a down */
-    EVENT_MIGRATION_FAILED,  /* migration, elapsed, error */
+    EVENT_MIGRATION_FAILED,  /* migration, elapsed, error; text: "paused", or NULL */
     EVENT_MIGRATION_TRIED,   /* of a dry run: migration, mode, elapsed, trial */
     EVENT_PROGRESS,          /* migration, statement of statements, elapsed, text */
     EVENT_UNDO_STARTED,      /* error: why; steps: how many are to be undone */

@@ -63,7 +63,7 @@ tell(struct migrator *m, struct event event, enum apply_result result,
     if (result == APPLY_FAILED || result == APPLY_IN_DOUBT) {
         event.kind = EVENT_MIGRATION_FAILED;
         event.error = err;
-        event.text = NULL;
+        event.text = m->activity.paused ? "paused" : NULL;
     }
     migrator_notify(m, event);
 }

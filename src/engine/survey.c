@@ -209,10 +209,9 @@ survey_plan(struct migrator *m, struct survey *survey, const struct plan_request
     begin_problems(m, survey);
     if (!plan_build(&in, m->arena, &survey->plan, &survey->problems, err))
         return false;
-    background_report(m, survey, request);
     check_width(m, survey);
     report_without_file(m, survey);
-    return true;
+    return background_report(m, survey, request, err);
 }
 
 static bool
