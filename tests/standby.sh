@@ -1,6 +1,6 @@
 #!/bin/sh
-# standby.sh start|stop - a streaming standby of the server of with-postgres.sh; start prints
-# the socket folder that it listens in
+# standby.sh start|stop|sql TEXT - a streaming standby of the server of with-postgres.sh; start
+# prints the socket folder that it listens in, sql runs a statement there
 #
 # Copied as any backup is, without pg_basebackup: not every server's folder has one.
 set -eu
@@ -29,6 +29,10 @@ SQL
     as_owner "$PG_BINDIR/pg_ctl" -D "$dir" -l "$dir/server.log" -w \
         -o "-k '$dir/socket' -c listen_addresses=''" start >/dev/null
     echo "$dir/socket"
+    ;;
+sql)
+    url=$(printf %s "$LUAMIG_TEST_URL" | sed "s|host=[^&]*|host=$dir/socket|")
+    psql -XqAt -v ON_ERROR_STOP=1 -d "$url" -c "$2"
     ;;
 stop)
     as_owner "$PG_BINDIR/pg_ctl" -D "$dir" -m immediate -w stop >/dev/null

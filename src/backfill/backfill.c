@@ -267,7 +267,7 @@ prepare(struct backfill *b, struct error *err)
         (b->total == 0 && !estimate(b, err)) || !sample(b, &bytes, err))
         return false;
     pace_init(&b->pace, b->spec->size, b->spec->pace, bytes);
-    return true;
+    return backfill_begin_rests(b, err);
 }
 
 bool
@@ -290,6 +290,7 @@ backfill_run(struct backfill_env *env, const struct backfill_spec *spec,
         rows_release(&b.slots[i].rows);
     }
     free(b.cursor);
+    throttle_end(&b.throttle);
     arena_release(&b.arena);
     return ok;
 }

@@ -51,6 +51,12 @@ struct backfill_env {
     void (*warn)(void *ctx, const char *text);
 
     /*
+     * The next batch waits, told each second with the reason. whom is what it waits for, in
+     * words that stay the same; NULL: for a moment only.
+     */
+    void (*asleep)(void *ctx, const char *whom, const char *reason);
+
+    /*
      * After a batch gave way to a lock and was rolled back: pauses and tells for whom.
      * false with *err: it stands, or the run was told to stop.
      */
@@ -73,6 +79,7 @@ struct backfill_spec {
     int64_t size;               /* of the first batch */
     int64_t pace;               /* ms that a batch is to take; 0: the size is fixed */
     int64_t errors;             /* rows that may fail */
+    int64_t replica_lag;        /* ms that a standby may lag; 0: none is looked at */
     bool again;                 /* what verify finds is walked again */
 };
 

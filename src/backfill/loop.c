@@ -22,7 +22,7 @@ tell(struct backfill *b, const struct batch *batch, int64_t us, bool done)
                                    .eta = -1,
                                    .batch = batch->range.keys,
                                    .elapsed = us / 1000,
-                                   .lag = -1,
+                                   .lag = throttle_lag(&b->throttle),
                                    .conflicts = b->counts.conflicts,
                                    .suppressed = b->counts.suppressed,
                                    .errors = b->errors };
@@ -231,7 +231,7 @@ run_turn(struct backfill *b, struct error *err)
 {
     struct turn_result result;
     struct error why = { 0 };
-    bool stop, last;
+    bool stop, last, wrote = b->now->present;
 
     if (!may_go_on(b, err) || !shorten(b, &stop, err))
         return false;
@@ -253,7 +253,7 @@ run_turn(struct backfill *b, struct error *err)
     if (result.status == CHECKPOINT_PAUSED || result.status == CHECKPOINT_CANCELLED)
         return backfill_say_stopped(b, result.status, err);
     move_on(b, &result);
-    return true;
+    return !wrote || backfill_rest(b, result.us, err);
 }
 
 bool

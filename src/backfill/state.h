@@ -6,6 +6,7 @@
 #include "backfill/claim.h"
 #include "backfill/pace.h"
 #include "backfill/talk.h"
+#include "backfill/throttle.h"
 #include "backfill/walk.h"
 
 /* A row that may fail, for the errors table. */
@@ -49,6 +50,8 @@ struct backfill {
     struct checkpoint start; /* the row as it was found */
     struct claim_bounds bounds;
     struct pace pace;
+    struct throttle throttle;
+    struct arena rest; /* of what is said of a sleep */
     struct batch slots[2];
     struct batch *now, *next;   /* that is written, that is read meanwhile */
     char *cursor;               /* malloc'ed; NULL: the start */
@@ -60,6 +63,10 @@ struct backfill {
     struct claim_counts counts; /* of all runs */
     double rate;
 };
+
+/* The first look at the standbys; and, behind a batch that took so long, the sleep. */
+bool backfill_begin_rests(struct backfill *b, struct error *err);
+bool backfill_rest(struct backfill *b, int64_t us, struct error *err);
 
 /* Forgets what the batch holds; memory of rows is kept. */
 void batch_clear(struct batch *batch);

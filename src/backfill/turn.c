@@ -286,6 +286,8 @@ send_commit(struct turn *t)
 {
     if (!talk_end(&t->talk, t->err) || !is_ours(t) || (t->now != NULL && !settle(t)))
         return false;
+    if (t->now != NULL)
+        throttle_ask(&t->b->throttle);
     talk_begin(&t->talk);
     talk_send(&t->talk, ITEM_COMMIT, "COMMIT", NULL);
     talk_sync(&t->talk);

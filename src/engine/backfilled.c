@@ -10,6 +10,7 @@
 #include "pg/exec.h"
 
 #define TELL_EVERY 1000 /* ms */
+#define WAIT_EVERY 5000
 
 /* A batch is progress: losses of the connection and attempts at locks count anew. */
 static void
@@ -37,6 +38,25 @@ on_warning(void *ctx, const char *text)
     migrator_notify(b->m, (struct event){ .kind = EVENT_NOTICE,
                                           .level = PROBLEM_WARNING,
                                           .text = text });
+}
+
+/* What it waits for is told at once, then every 5 s; the figures each second. */
+static void
+on_asleep(void *ctx, const char *whom, const char *reason)
+{
+    struct backfilled *b = ctx;
+    struct migrator *m = b->m;
+    int64_t now = stop_now();
+
+    ramp_begin(m, b->content);
+    if (whom != NULL && (now - b->waiting >= WAIT_EVERY || strcmp(whom, b->whom) != 0)) {
+        error_text(b->whom, sizeof(b->whom), whom);
+        b->waiting = now;
+        migrator_notify(m, (struct event){ .kind = EVENT_WAITING, .text = whom });
+    }
+    migrator_notify(m, (struct event){ .kind = EVENT_PROGRESS,
+                                       .elapsed = now - m->activity.since,
+                                       .text = reason });
 }
 
 static bool
@@ -68,6 +88,7 @@ backfilled_init(struct backfilled *b, struct migrator *m, const struct content *
         .timed = file->has_timeout,
         .progress = on_progress,
         .warn = on_warning,
+        .asleep = on_asleep,
         .again = on_again,
     };
 }

@@ -11,7 +11,9 @@ struct backfilled {
     struct backfill_env env; /* for struct host */
     struct migrator *m;
     const struct content *content;
-    int64_t told; /* monotonic ms */
+    int64_t told;    /* monotonic ms: of progress */
+    int64_t waiting; /* the same, of what it waits for: whom */
+    char whom[256];
 };
 
 /* Fills it for one attempt at the content. */

@@ -14,9 +14,10 @@
 #define MOST_KEYS 32
 #define MOST_SETS 200
 
-static const char *const known[] = { "name",   "table",  "key",    "where", "read",
-                                     "set",    "map",    "sql",    "each",  "size",
-                                     "target", "errors", "verify", "again", NULL };
+static const char *const known[] = { "name",   "table",  "key",    "where",
+                                     "read",   "set",    "map",    "sql",
+                                     "each",   "size",   "target", "throttle",
+                                     "errors", "verify", "again",  NULL };
 
 static void
 check_names(lua_State *L)
@@ -119,6 +120,31 @@ duration(lua_State *L, const char *name, int64_t fallback)
         (lua_type(L, -1) != LUA_TSTRING || !words_duration(lua_tostring(L, -1), &ms)))
         luaL_error(L, "db:backfill: %s is no duration: write %s = \"250ms\"", name, name);
     lua_pop(L, 1);
+    return ms;
+}
+
+/* throttle = { replica_lag = "5s" } */
+static int64_t
+replica_lag(lua_State *L)
+{
+    int64_t ms = 0;
+    int type = lua_getfield(L, OPTIONS, "throttle"), list = lua_gettop(L);
+
+    if (type != LUA_TNIL && type != LUA_TTABLE)
+        luaL_error(L, "db:backfill: write throttle = { replica_lag = \"5s\" }");
+    lua_pushnil(L);
+    while (type == LUA_TTABLE && lua_next(L, list) != 0) {
+        if (lua_type(L, -2) != LUA_TSTRING ||
+            strcmp(lua_tostring(L, -2), "replica_lag") != 0)
+            luaL_error(L, "db:backfill: throttle has no '%s': write replica_lag",
+                       luaL_tolstring(L, -2, NULL));
+        if (lua_type(L, -1) != LUA_TSTRING || !words_duration(lua_tostring(L, -1), &ms) ||
+            ms == 0)
+            luaL_error(L, "db:backfill: replica_lag is no duration: write replica_lag = "
+                          "\"5s\"");
+        lua_pop(L, 1);
+    }
+    lua_settop(L, list - 1);
     return ms;
 }
 
@@ -232,6 +258,7 @@ backfill_options(lua_State *L, struct backfill_spec *spec)
     spec->sql = text(L, "sql");
     spec->size = integer(L, "size", PACE_FIRST, 1);
     spec->pace = duration(L, "target", PACE_TARGET);
+    spec->replica_lag = replica_lag(L);
     spec->errors = integer(L, "errors", 0, 0);
     spec->again = boolean(L, "again");
     spec->kind = kind_of(L, spec);
