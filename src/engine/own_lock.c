@@ -99,11 +99,26 @@ acquire_second(struct migrator *m, struct error *err)
     return lock_acquire(&second->server, second->lock.key, second->lock.fence, err);
 }
 
+void
+own_lock_end_second(struct migrator *m, const char *outcome)
+{
+    struct second_lock *second = &m->second;
+
+    if (second->held && m->settings->lock == LOCK_LEASE)
+        lease_release(&second->server, &second->lock.lease, outcome);
+    else if (second->held)
+        lock_release(&second->server);
+    session_close(&second->server.lock);
+    session_close(&second->server.control);
+    second->held = false;
+}
+
 bool
 own_lock_before_row(struct migrator *m, struct error *err)
 {
     if (!m->background || m->settings->lock == LOCK_NONE)
         return true;
+    own_lock_end_second(m, "failed"); /* of an attempt before this one */
     begin_second(m, migrator_run_lock(m), "the run lock");
     stop_limit(m->stop, LIMIT_LOCK_WAIT, m->settings->lock_wait);
     m->second.held = acquire_second(m, err);
@@ -132,18 +147,4 @@ own_lock_beside(struct migrator *m, const struct migration *migration, struct er
               source_label(migration, m->arena));
     error_detail(err, "By %s.", holder_of(m, &m->second.lock));
     return error_hint(err, "Let it end, or end it: what it has done is recorded.");
-}
-
-void
-own_lock_end_second(struct migrator *m, const char *outcome)
-{
-    struct second_lock *second = &m->second;
-
-    if (second->held && m->settings->lock == LOCK_LEASE)
-        lease_release(&second->server, &second->lock.lease, outcome);
-    else if (second->held)
-        lock_release(&second->server);
-    session_close(&second->server.lock);
-    session_close(&second->server.control);
-    second->held = false;
 }
