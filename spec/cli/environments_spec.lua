@@ -92,7 +92,7 @@ describe("environments", function()
     end)
 
     it("a migration beside the layers is exit 4 before any connection", function()
-        s:files { ["2_b.up.sql"] = "", ["README.md"] = "", ["hooks.lua"] = "" }
+        s:files { ["2_b.up.sql"] = "", ["README.md"] = "", ["hooks.lua"] = "return {}" }
         local r = s:expect(4, "up", { env = bad })
         assert.matches("'migrations/2_b.up.sql' stands beside the layers", r.err, 1, true)
         assert.matches("Move it into 'migrations/base'", r.err, 1, true)

@@ -28,7 +28,7 @@ describe("several hosts in the URL, a standby among them, #server", function()
     local function caught_up()
         support.eventually(function()
             return s:run("status", with(standby)).status == 0
-        end, "the database on the standby")
+        end, "the database on the standby", 30)
     end
 
     it("one that refuses is passed over, and all connections of a run go to the same server", function()
