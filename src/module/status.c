@@ -17,6 +17,13 @@ set_number(lua_State *L, const char *name, int64_t number)
     lua_setfield(L, -2, name);
 }
 
+/* What is not on disk is recorded. */
+static const char *
+entry_name(const struct plan_entry *entry)
+{
+    return entry->migration != NULL ? entry->migration->name : entry->applied->name;
+}
+
 static void
 push_entry(lua_State *L, const struct plan_entry *entry)
 {
@@ -28,7 +35,7 @@ push_entry(lua_State *L, const struct plan_entry *entry)
     lua_setfield(L, -2, "background");
     if (m == NULL || !m->repeatable)
         set_number(L, "version", entry->version);
-    set_text(L, "name", m != NULL ? m->name : a->name);
+    set_text(L, "name", entry_name(entry));
     set_text(L, "state", plan_state_word(entry->state));
     set_text(L, "applied_at", a != NULL ? a->applied_at : NULL);
     set_text(L, "checksum", a != NULL ? a->checksum : NULL);
