@@ -196,6 +196,28 @@ describe("the module", function()
         ]]
     end)
 
+    it("runs a backfill; one that stopped goes on with the next up", function()
+        s:files {
+            ["1_users.up.sql"] = "CREATE TABLE users (id int PRIMARY KEY, phone text, digits text)",
+            ["2_digits.up.lua"] = [[
+                -- luamig: no-transaction
+                db:backfill { "digits", table = "users", read = { "phone" }, set = { "digits" },
+                    map = function(user) return { digits = user.phone:match "^%d+$" or error "no digits" } end }]],
+        }
+        lua [[
+            local s <close> = luamig.scratch { to = 1 }
+            s.db:exec "INSERT INTO users SELECT i, i FROM generate_series(1, 2000) i"
+            s.db:exec "INSERT INTO users VALUES (1700, 'x') ON CONFLICT (id) DO UPDATE SET phone = 'x'"
+            fails("2_digits.up.lua:3: no digits", s.up, s)
+            same(true, s.db:value "SELECT count(digits) BETWEEN 500 AND 1999 FROM users")
+            same("partial", s:status()[2].state)
+            s.db:exec "UPDATE users SET phone = '7' WHERE phone = 'x'"
+            same(1, s:up())
+            same(2000, s.db:value "SELECT count(*) FROM users WHERE digits = phone")
+            fails("no method 'backfill'", function() s.db:backfill { "x" } end)
+        ]]
+    end)
+
     it("makes a scratch database with environments", function()
         os.execute(("mkdir -p %s/layers/base %s/layers/test"):format(s.dir, s.dir))
         s:file("layers/base/1_a.up.sql", "CREATE TABLE a (a int)")
