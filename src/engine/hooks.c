@@ -138,25 +138,26 @@ reset_session(struct migrator *m)
  * guarded: nothing commits once the run lock is lost; in the background there is none.
  */
 static bool
-call_alone(struct migrator *m, struct hook_call *call, bool guarded, struct error *err)
+call_alone(struct migrator *m, const struct hook_call *what, bool guarded,
+           struct error *err)
 {
     struct autocommit autocommit = { .m = m,
-                                     .guarded = guarded && !call->run->background };
+                                     .guarded = guarded && !what->run->background };
     struct host host = autocommit_host(&autocommit);
+    struct hook_call call = *what;
     enum script_end end = SCRIPT_DONE;
 
-    call->host = &host;
-    for (size_t n = 0; end == SCRIPT_DONE && n < m->hooks->file.counts[call->event];
-         n++) {
+    call.host = &host;
+    for (size_t n = 0; end == SCRIPT_DONE && n < m->hooks->file.counts[call.event]; n++) {
         size_t before = m->server.work.syncs;
 
-        end = hooks_file_call(&m->hooks->file, n, call, err);
+        end = hooks_file_call(&m->hooks->file, n, &call, err);
         migrator_flush_notices(m, NULL);
         if (m->server.work.syncs != before)
             reset_session(m);
     }
     if (end != SCRIPT_DONE)
-        error_within(err, "in the %s hook", hooks_file_event(call->event));
+        error_within(err, "in the %s hook", hooks_file_event(call.event));
     return end == SCRIPT_DONE;
 }
 
