@@ -115,7 +115,7 @@ static void
 send_own(struct turn *t, enum item item, const char *sql, struct pg_params params)
 {
     send_list(t, role_own);
-    talk_send(&t->talk, item, sql, &params);
+    talk_send(&t->talk, (int)item, sql, &params);
     send_list(t, role_file);
 }
 
