@@ -113,13 +113,76 @@ function Scratch:read(name)
 end
 
 --- Runs SQL in the scratch database; returns psql's unaligned output.
-function Scratch:sql(text)
+function Scratch:sql(text, url)
     self.count = self.count + 1
     local path = ("%s/psql.%d"):format(self.dir, self.count)
     write_file(path, text)
-    return capture(("psql -XqAt -v ON_ERROR_STOP=1 -d %s -f %s 2>&1"):format(quote(self.url),
-        quote(path)))
+    return capture(("psql -XqAt -v ON_ERROR_STOP=1 -d %s -f %s 2>&1"):format(
+        quote(url or self.url), quote(path)))
 end
+
+local POOL = [[
+[databases]
+* = host=%s port=%s
+[pgbouncer]
+unix_socket_dir = %s
+listen_addr =
+listen_port = 6432
+auth_type = trust
+auth_file = %s/users
+admin_users = postgres
+pool_mode = %s
+default_pool_size = %d
+logfile = %s/log
+pidfile = %s/pid
+%s
+]]
+
+local Pool = {}
+Pool.__index = Pool
+
+--- Starts a PgBouncer of its own in front of the scratch database; runs go through it from
+-- then on. { mode = "transaction", size = 5, settings = "max_client_conn = 10" }.
+function Scratch:pool(options)
+    options = options or {}
+    self.count = self.count + 1
+    local dir = ("%s/pool.%d"):format(self.dir, self.count)
+    os.execute(("mkdir -m 777 %s && chmod 755 %s"):format(quote(dir), quote(self.dir)))
+    write_file(dir .. "/users", '"postgres" ""\n')
+    write_file(dir .. "/ini", POOL:format(self.url:match("host=([^&]*)"), self.url:match("port=(%d+)"),
+        dir, dir, options.mode or "transaction", options.size or 5, dir, dir, options.settings or ""))
+    -- It refuses to run as root.
+    os.execute(("%s $(command -v pgbouncer || echo /usr/sbin/pgbouncer) -q -d %s"):format(
+        capture("id -u") == "0" and "setpriv --reuid=postgres --regid=postgres --clear-groups --" or "",
+        quote(dir .. "/ini")))
+    local pool = setmetatable({ dir = dir, scratch = self }, Pool)
+    pool.url = ("postgresql:///%s?host=%s&port=6432&user=postgres"):format(self.name, dir)
+    pool.pid = support.eventually(function() return tonumber(read_file(dir .. "/pid")) end, "PgBouncer")
+    open[#open + 1] = pool
+    self.pooled_url = pool.url
+    return pool
+end
+
+--- Runs SQL through the pool, as the application does.
+function Pool:sql(text) return self.scratch:sql(text, self.url) end
+
+--- Whether a column of PgBouncer's SHOW POOLS counts any of the scratch database's clients.
+function Pool:sees(column)
+    local rows = capture(("psql -XqA -F '|' -d %s -c 'SHOW POOLS' 2>&1"):format(
+        quote((self.url:gsub("///[^?]*", "///pgbouncer")))))
+    local at, head = 0, rows:match("[^\n]*")
+    for name in head:gmatch("[^|]+") do
+        at = at + 1
+        if name == column then break end
+    end
+    local row = rows:match("\n(" .. self.scratch.name .. "|[^\n]*)") or ""
+    for value in row:gmatch("[^|]+") do
+        at = at - 1
+        if at == 0 then return tonumber(value) > 0 end
+    end
+end
+
+function Pool:drop() os.execute(("kill -KILL %d 2>/dev/null"):format(self.pid)) end
 
 local function words(...)
     local list = {}
@@ -129,7 +192,7 @@ end
 
 -- A clean environment; false takes a variable away.
 local function environment(self, extra)
-    local env = { LUAMIG_DATABASE = self.url, HOME = "/nonexistent" }
+    local env = { LUAMIG_DATABASE = self.pooled_url or self.url, HOME = "/nonexistent" }
     for name, value in pairs(extra or {}) do env[name] = value or nil end
     local list = { "env -i --default-signal=INT,QUIT,HUP PATH=\"$PATH\" ASAN_OPTIONS=\"$ASAN_OPTIONS\"" }
     for name, value in pairs(env) do list[#list + 1] = name .. "=" .. quote(value) end
@@ -222,12 +285,12 @@ local Session = {}
 Session.__index = Session
 
 --- A psql session that stays: holds locks, runs SQL step by step.
-function Scratch:session(application)
+function Scratch:session(application, url)
     self.count = self.count + 1
     local base = ("%s/session.%d"):format(self.dir, self.count)
     os.execute("mkfifo " .. quote(base .. ".in"))
     os.execute(("PGAPPNAME=%s setsid psql -XqAt -d %s <%s >%s 2>&1 &"):format(
-        quote(application or "other"), quote(self.url), quote(base .. ".in"),
+        quote(application or "other"), quote(url or self.url), quote(base .. ".in"),
         quote(base .. ".out")))
     local session = setmetatable({ base = base, marks = 0 }, Session)
     session.input = assert(io.open(base .. ".in", "w"))
@@ -250,6 +313,8 @@ function Session:sql(text)
         return read_file(self.base .. ".out"):find(mark, 1, true)
     end, "the session's answer")
 end
+
+function Session:out() return read_file(self.base .. ".out") end
 
 function Session:drop()
     if self.input then self.input:close() end

@@ -10,7 +10,7 @@ packages() {
     case $1 in
     build) echo gcc libc6-dev make pkg-config libpq-dev liblua5.4-dev libssl-dev libjson-c-dev ;;
     demo) echo postgresql postgresql-client util-linux ;;
-    test) echo lua5.4 lua-busted lua-dkjson libcmocka-dev libpg-query-dev faketime openssl procps ;;
+    test) echo lua5.4 lua-busted lua-dkjson libcmocka-dev libpg-query-dev faketime openssl procps pgbouncer ;;
     lint) echo clang clang-format cppcheck lua-check ;;
     esac
 }
@@ -51,11 +51,25 @@ case " $missing " in
     fi
     ;;
 esac
-echo "installing$missing"
+
+# Its PgBouncer would be a running service; the tests start their own.
 log=$(mktemp)
+policy=
+case " $missing " in
+*" pgbouncer "*)
+    if [ ! -e /usr/sbin/policy-rc.d ]; then
+        policy=/usr/sbin/policy-rc.d
+        trap '$sudo rm -f "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+        $sudo chmod 755 "$policy"
+    fi
+    ;;
+esac
+echo "installing$missing"
 if ! { $sudo apt-get update && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y \
     --no-install-recommends -o DPkg::Lock::Timeout=120 $missing; } >"$log" 2>&1; then
     tail -20 "$log" >&2
     exit 1
 fi
+[ -z "$policy" ] || $sudo update-rc.d pgbouncer disable >/dev/null 2>&1 || true
 rm -f "$log"

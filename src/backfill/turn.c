@@ -4,6 +4,7 @@
 
 #include "backfill/state.h"
 #include "pg/exec.h"
+#include "pg/pooler.h"
 #include "pg/role.h"
 
 #define SLICE    256  /* rows that are mapped between two looks at the server */
@@ -206,7 +207,11 @@ send_write(struct turn *t)
 static void
 send_begin(struct turn *t)
 {
+    const char *prologue = t->b->env->work->prologue;
+
     talk_send(&t->talk, ITEM_BEGIN, BACKFILL_BEGIN, NULL);
+    if (prologue != NULL)
+        talk_send(&t->talk, ITEM_SETTING, prologue, NULL);
     talk_send(&t->talk, ITEM_SETTING, backfill_settings(t->b, &t->arena), NULL);
     if (t->now != NULL)
         send_fence(t);
@@ -281,6 +286,17 @@ is_ours(const struct turn *t)
     return t->now == NULL || (t->fenced && (t->advanced || t->now->retry));
 }
 
+/* What the script's function left in the session is not for the pooler's next client. */
+static void
+send_resets(struct turn *t)
+{
+    const char *list[POOLER_RESETS];
+    size_t count = pooler_resets(t->b->env->work->server, list);
+
+    for (size_t i = 0; t->b->env->work->prologue != NULL && i < count; i++)
+        talk_send(&t->talk, ITEM_SETTING, list[i], NULL);
+}
+
 static bool
 send_commit(struct turn *t)
 {
@@ -289,6 +305,7 @@ send_commit(struct turn *t)
     if (t->now != NULL)
         throttle_ask(&t->b->throttle);
     talk_begin(&t->talk);
+    send_resets(t);
     talk_send(&t->talk, ITEM_COMMIT, "COMMIT", NULL);
     talk_sync(&t->talk);
     return true;

@@ -29,8 +29,10 @@ aftermath_clean(struct migrator *m)
         return;
     /* A late cancel may hit the first of these; the second try is not hit again. */
     for (int tries = 0; tries < 2; tries++) {
-        if (exec_rollback(work, &err) && exec_command(work, "DISCARD ALL", NULL, &err) &&
-            exec_command(work, session_settings(&m->server), NULL, &err))
+        if (exec_rollback(work, &err) &&
+            (m->server.pooled ||
+             (exec_command(work, "DISCARD ALL", NULL, &err) &&
+              exec_command(work, session_settings(&m->server), NULL, &err))))
             return;
     }
     work->lost = true;

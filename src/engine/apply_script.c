@@ -51,7 +51,7 @@ begin(void *ctx, struct error *err)
     struct items items = { 0 };
     struct frame frame = frame_of(s, &items);
 
-    items_add(&items, ITEM_BEGIN, FRAME_BEGIN, NULL);
+    frame_add_begin(&frame, FRAME_BEGIN);
     frame_add_lock_timeout(&frame, false);
     return run_items(s, &items, err);
 }
@@ -65,7 +65,8 @@ add_step(struct scripted *s, struct items *items, const char *name)
                             .n = s->next++,
                             .hash = s->content->checksum,
                             .name = arena_strdup(&s->arena, name),
-                            .run = s->m->run };
+                            .run = s->m->run,
+                            .pooled = s->m->server.pooled };
     struct pg_params *params = arena_alloc(&s->arena, sizeof(*params));
     const char *sql = steps_insert(&key, true, s->steps, &s->arena, params);
 
@@ -115,8 +116,8 @@ send(void *ctx, struct error *err)
     struct sending *sending = ctx;
 
     PQclear(*sending->res);
-    return exec_query(&sending->s->m->server.work, sending->statement->sql,
-                      sending->statement->params, sending->res, err);
+    return exec_outside(&sending->s->m->server.work, sending->statement->sql,
+                        sending->statement->params, sending->res, err);
 }
 
 static bool

@@ -110,7 +110,7 @@ add_head(struct attempt_tx *a)
 {
     struct frame frame = frame_of(a);
 
-    items_add(&a->items, ITEM_BEGIN, begin_sql(a), NULL);
+    frame_add_begin(&frame, begin_sql(a));
     items_add(&a->items, ITEM_SETTING, ROW_LOCK_TIMEOUT, NULL);
     frame_add_row(&frame);
     frame_add_lock_timeout(&frame, false);
@@ -135,9 +135,7 @@ add_tail(struct attempt_tx *a)
         frame_add_history(&frame);
     guard.has_lock = guard.has_lock && !takes_lease(a) && !must_confirm(a);
     items_add(items, ITEM_GUARD, guard_sql(&guard, &a->arena), NULL);
-    items_add(items, ITEM_COMMIT, "COMMIT", NULL);
-    items_add(items, ITEM_AFTER, "DISCARD ALL", NULL);
-    items_add(items, ITEM_AFTER, session_settings(&a->m->server), NULL);
+    frame_add_end(&frame);
 }
 
 static bool

@@ -21,7 +21,7 @@ begin(void *ctx, struct error *err)
 
     snprintf(sql, sizeof(sql), "SET LOCAL lock_timeout = %" PRId64,
              timeout >= 0 ? timeout : LOCK_TIMEOUT);
-    items_add(&items, ITEM_BEGIN, FRAME_BEGIN, NULL);
+    frame_add_begin(&frame, FRAME_BEGIN);
     items_add(&items, ITEM_SETTING, sql, NULL);
     return frame_run(&frame, false, &ignored, err);
 }

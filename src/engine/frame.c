@@ -7,8 +7,49 @@
 #include "engine/backfilled.h"
 #include "engine/ramp.h"
 #include "pg/history.h"
+#include "pg/pooler.h"
 #include "pg/role.h"
 #include "pg/steps.h"
+
+void
+frame_add_prologue(const struct frame *frame)
+{
+    const char *prologue = frame->m->server.work.prologue;
+
+    if (prologue != NULL)
+        items_add(frame->items, ITEM_PROLOGUE, prologue, NULL);
+}
+
+void
+frame_add_begin(const struct frame *frame, const char *sql)
+{
+    items_add(frame->items, ITEM_BEGIN, sql, NULL);
+    frame_add_prologue(frame);
+}
+
+void
+frame_add_discard(const struct frame *frame)
+{
+    const char *list[POOLER_RESETS];
+    size_t count = pooler_resets(&frame->m->server, list);
+
+    for (size_t i = 0; i < count; i++)
+        items_add(frame->items, ITEM_SETTING, list[i], NULL);
+}
+
+void
+frame_add_end(const struct frame *frame)
+{
+    const struct server *server = &frame->m->server;
+
+    if (server->pooled)
+        frame_add_discard(frame);
+    items_add(frame->items, ITEM_COMMIT, "COMMIT", NULL);
+    if (server->pooled)
+        return;
+    items_add(frame->items, ITEM_AFTER, "DISCARD ALL", NULL);
+    items_add(frame->items, ITEM_AFTER, session_settings(server), NULL);
+}
 
 void
 frame_add_row(const struct frame *frame)
@@ -126,12 +167,18 @@ add_own_path(const struct frame *frame)
               NULL);
 }
 
+static void
+add_reset_role(const struct frame *frame)
+{
+    items_add(frame->items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);
+    items_add(frame->items, ITEM_SETTING, "RESET ROLE", NULL);
+}
+
 void
 frame_add_resets(const struct frame *frame)
 {
     items_add(frame->items, ITEM_CONSTRAINTS, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
-    items_add(frame->items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);
-    items_add(frame->items, ITEM_SETTING, "RESET ROLE", NULL);
+    add_reset_role(frame);
     add_own_path(frame);
 }
 
@@ -144,21 +191,33 @@ frame_add_session(const struct frame *frame)
 }
 
 /* A lease is read as luamig's role; the fence of an advisory lock is nobody's table. */
-void
-frame_add_commit(const struct frame *frame)
+static void
+add_guard_of_lock(const struct frame *frame)
 {
     struct guard guard = migrator_guard(frame->m, GUARD_NO_ROW, 0);
     bool reads = guard.lock.lease != NULL && !frame->confirm;
 
     guard.has_lock = guard.has_lock && !frame->confirm;
     guard.has_second = guard.has_second && !frame->confirm;
-    items_add(frame->items, ITEM_CONSTRAINTS, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
     if (reads)
         frame_add_own_role(frame);
     add_own_path(frame);
     items_add(frame->items, ITEM_GUARD, guard_sql(&guard, frame->arena), NULL);
     if (reads)
         frame_add_file_role(frame);
+}
+
+/* Behind a pooler no session is left that the file could go on with. */
+void
+frame_add_commit(const struct frame *frame)
+{
+    items_add(frame->items, ITEM_CONSTRAINTS, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
+    add_guard_of_lock(frame);
+    if (frame->m->server.pooled) {
+        add_reset_role(frame);
+        frame_add_end(frame);
+        return;
+    }
     items_add(frame->items, ITEM_COMMIT, "COMMIT", NULL);
 }
 
@@ -168,9 +227,8 @@ frame_add_record(const struct frame *frame, const char *steps)
     const struct content *content = frame->content;
     int64_t version = content->migration->version;
 
-    items_add(frame->items, ITEM_BEGIN, FRAME_BEGIN, NULL);
-    items_add(frame->items, ITEM_SETTING, "RESET SESSION AUTHORIZATION", NULL);
-    items_add(frame->items, ITEM_SETTING, "RESET ROLE", NULL);
+    frame_add_begin(frame, FRAME_BEGIN);
+    add_reset_role(frame);
     add_own_path(frame);
     frame_add_row(frame);
     if (content_has_steps(content))
@@ -187,9 +245,7 @@ frame_add_record_end(const struct frame *frame)
 
     frame_add_history(frame);
     items_add(frame->items, ITEM_GUARD, guard_sql(&guard, frame->arena), NULL);
-    items_add(frame->items, ITEM_COMMIT, "COMMIT", NULL);
-    items_add(frame->items, ITEM_AFTER, "DISCARD ALL", NULL);
-    items_add(frame->items, ITEM_AFTER, session_settings(&frame->m->server), NULL);
+    frame_add_end(frame);
 }
 
 bool

@@ -26,6 +26,21 @@ struct frame {
 /* What the guard before COMMIT asks of the content's row. */
 enum guard_row frame_guard_row(const struct content *content);
 
+/* What a transaction begins with behind a pooler, right behind its BEGIN; else nothing. */
+void frame_add_prologue(const struct frame *frame);
+
+/* sql is BEGIN with its modes; behind a pooler the settings go with it. */
+void frame_add_begin(const struct frame *frame, const char *sql);
+
+/* What DISCARD ALL does, within a transaction; luamig's settings are gone as well. */
+void frame_add_discard(const struct frame *frame);
+
+/*
+ * COMMIT, and the session as it was: behind it DISCARD ALL and the settings, or before it
+ * the resets, for a pooler.
+ */
+void frame_add_end(const struct frame *frame);
+
 /* The INSERT (of a down: the DELETE) of the migration's row. */
 void frame_add_row(const struct frame *frame);
 

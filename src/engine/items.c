@@ -21,7 +21,8 @@ items_add(struct items *items, enum item_mark mark, const char *sql,
                                        .length = strlen(sql),
                                        .params = params,
                                        .mark = (int)mark,
-                                       .flush = mark == ITEM_ROW });
+                                       .flush = mark == ITEM_ROW || mark == ITEM_PROLOGUE,
+                                       .backend = mark == ITEM_PROLOGUE });
 }
 
 void

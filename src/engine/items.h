@@ -9,6 +9,7 @@
 enum item_mark {
     ITEM_BODY = 0,
     ITEM_BEGIN,
+    ITEM_PROLOGUE,    /* behind a pooler: the transaction's settings */
     ITEM_ROW,         /* the INSERT into the applied set: a rival blocks here */
     ITEM_STEP,        /* the row of a statement in _steps */
     ITEM_SETTING,     /* SET, RESET */

@@ -57,6 +57,16 @@ migrator_release(struct migrator *m)
     log_release(&m->notices);
 }
 
+static void
+tell_pooled(struct migrator *m)
+{
+    migrator_notify(m,
+                    (struct event){ .kind = EVENT_NOTICE,
+                                    .level = PROBLEM_NOTE,
+                                    .text = "connected through a pooler; luamig works as "
+                                            "if it pooled by transaction" });
+}
+
 bool
 migrator_connect(struct migrator *m, struct error *err)
 {
@@ -66,6 +76,8 @@ migrator_connect(struct migrator *m, struct error *err)
         return false;
     server_label(&m->server, label, sizeof(label));
     m->label = arena_strdup(m->arena, label);
+    if (m->server.pooled)
+        tell_pooled(m);
     if (!m->server.standby)
         return true;
     error_set(err, ERROR_CONNECT, "this server is read-only (a standby)");

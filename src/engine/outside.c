@@ -11,7 +11,7 @@
 
 /*
  * CONCURRENTLY waits for virtual transactions, lock_timeout counts that and leaves an
- * invalid index: 0, in a Sync of its own. Such statements block nobody, so the clocks
+ * invalid index: 0, in a Sync of its own (exec_outside() does it behind a pooler). Such statements block nobody, so the clocks
  * stand still, unless the file set one.
  */
 static bool
@@ -19,9 +19,9 @@ send(const struct outside *o, struct error *err)
 {
     struct session *work = &o->m->server.work;
     struct error ignored = { 0 };
-    bool ok;
+    bool sets = o->class->concurrently && !work->server->pooled, ok;
 
-    if (o->class->concurrently && !exec_command(work, "SET lock_timeout = 0", NULL, err))
+    if (sets && !exec_command(work, "SET lock_timeout = 0", NULL, err))
         return false;
     if (!o->timed) {
         stop_pause(o->m->stop, LIMIT_MIGRATION);
@@ -32,7 +32,7 @@ send(const struct outside *o, struct error *err)
         stop_resume(o->m->stop, LIMIT_MIGRATION);
         stop_resume(o->m->stop, LIMIT_RUN);
     }
-    if (o->class->concurrently && !work->lost)
+    if (sets && !work->lost)
         exec_command(work, "RESET lock_timeout", NULL, ok ? err : &ignored);
     return ok;
 }

@@ -8,7 +8,7 @@
 static bool
 run_before(const struct frame *frame, struct frame_end *end, struct error *err)
 {
-    items_add(frame->items, ITEM_BEGIN, FRAME_BEGIN, NULL);
+    frame_add_begin(frame, FRAME_BEGIN);
     frame_add_lock_timeout(frame, false);
     if (!frame_run(frame, false, end, err) ||
         hooks_in_transaction(frame->m, frame->content, HOOK_BEFORE_MIGRATION, err) !=

@@ -62,6 +62,61 @@ is_recordable(struct migrator *m, const struct content *content, struct error *e
     return error_at(err, at, 0, 0);
 }
 
+/* What only a session of one's own could keep from one statement to the next. */
+static bool
+needs_session(const struct sql_class *class, const struct sql_unit *unit)
+{
+    if (class->kind == SQL_TEMPORARY)
+        return unit->kind == UNIT_SINGLE;
+    return class->kind == SQL_SESSION || class->outside == OUTSIDE_DISCARD_ALL;
+}
+
+static bool
+refuse_session(const struct content *content, size_t n, bool bytes, struct error *err)
+{
+    const struct sql_class *class = &content->sql.classes[n - 1];
+
+    error_set(err, ERROR_PLAN,
+              "%s would be lost behind a pooler, which may run the next statement in "
+              "another session",
+              class->kind == SQL_TEMPORARY ? "what this makes in its session"
+                                           : "a setting of the session");
+    error_hint(err, "Give luamig a direct connection to the server (--database)%s.",
+               class->kind == SQL_SESSION ? ", or write SET LOCAL inside of BEGIN ... "
+                                            "COMMIT"
+                                          : "");
+    content_place(content, n, bytes, err);
+    return false;
+}
+
+static bool
+check_session(const struct content *content, bool bytes, struct error *err)
+{
+    const struct sql_file *sql = &content->sql;
+
+    for (size_t i = 0; i < sql->unit_count; i++) {
+        const struct sql_unit *unit = &sql->units[i];
+
+        for (size_t n = unit->first; n < unit->first + unit->count; n++) {
+            if (needs_session(&sql->classes[n], unit))
+                return refuse_session(content, n + 1, bytes, err);
+        }
+    }
+    return true;
+}
+
+static bool
+check_sessions(const struct migrator *m, const struct content *contents, size_t count,
+               struct error *err)
+{
+    for (size_t i = 0; m->server.pooled && i < count; i++) {
+        if (contents[i].sql.mode == SQL_MODE_STATEMENTS &&
+            !check_session(&contents[i], m->server.bytes, err))
+            return false;
+    }
+    return true;
+}
+
 bool
 preflight(struct migrator *m, const struct content *contents, size_t count,
           struct error *err)
@@ -72,7 +127,7 @@ preflight(struct migrator *m, const struct content *contents, size_t count,
 
     for (size_t i = 0; i < count && ok; i++)
         ok = is_recordable(m, &contents[i], err);
-    if (!ok)
+    if (!ok || !check_sessions(m, contents, count, err))
         return false;
     for (size_t i = 0; i < count; i++)
         add_file(&texts, &contents[i]);

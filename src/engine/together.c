@@ -32,23 +32,16 @@ add_head(const struct frame *frame)
     frame_add_lock_timeout(frame, true); /* the ones before may hold strong locks */
 }
 
-/* DISCARD ALL cannot stand in a transaction; this is what it does, and DESIGN 7's list. */
+/* DISCARD ALL cannot stand in a transaction. */
 static void
 add_tail(const struct frame *frame)
 {
-    static const char *const reset[] = {
-        "RESET ALL",         "CLOSE ALL",
-        "UNLISTEN *",        "DISCARD TEMP",
-        "DEALLOCATE ALL",    "DISCARD PLANS",
-        "DISCARD SEQUENCES", "SELECT pg_catalog.pg_advisory_unlock_all()"
-    };
     struct items *items = frame->items;
 
     frame_add_resets(frame);
     if (!frame->m->dry_run)
         frame_add_history(frame);
-    for (size_t i = 0; i < sizeof(reset) / sizeof(reset[0]); i++)
-        items_add(items, ITEM_SETTING, reset[i], NULL);
+    frame_add_discard(frame);
     items_add(items, ITEM_SETTING, session_settings(&frame->m->server), NULL);
 }
 
@@ -155,8 +148,6 @@ together_commit(struct migrator *m, const struct content *contents, size_t count
 
         items_add(&items, ITEM_GUARD, guard_sql(&guard, m->arena), NULL);
     }
-    items_add(&items, ITEM_COMMIT, "COMMIT", NULL);
-    items_add(&items, ITEM_AFTER, "DISCARD ALL", NULL);
-    items_add(&items, ITEM_AFTER, session_settings(&m->server), NULL);
+    frame_add_end(&frame);
     return frame_run(&frame, false, &ignored, err);
 }

@@ -38,7 +38,8 @@ unit_key(struct stepper *s, const struct sql_unit *unit)
                               .n = unit->first + 1,
                               .hash = hash,
                               .name = s->content->migration->name,
-                              .run = s->m->run };
+                              .run = s->m->run,
+                              .pooled = s->m->server.pooled };
 }
 
 struct frame
@@ -127,7 +128,7 @@ run_in_block(struct stepper *s, const struct sql_unit *unit)
         first++;
         last--;
     }
-    items_add(&items, ITEM_BEGIN, begin_sql(s, unit), NULL);
+    frame_add_begin(&frame, begin_sql(s, unit));
     if (!s->own_timeout)
         frame_add_lock_timeout(&frame, false);
     add_step(s, &items, unit, true);
@@ -150,7 +151,7 @@ mark(struct stepper *s, const struct sql_unit *unit, bool done)
 
     if (!content_has_steps(s->content))
         return true;
-    items_add(&items, ITEM_BEGIN, FRAME_BEGIN, NULL);
+    frame_add_begin(&frame, FRAME_BEGIN);
     add_step(s, &items, unit, done);
     frame_add_commit(&frame);
     return unit_send_items(s, &items, false);
@@ -160,10 +161,16 @@ mark(struct stepper *s, const struct sql_unit *unit, bool done)
 static bool
 run_undone(struct stepper *s, const struct sql_unit *unit)
 {
+    size_t last = unit->first + unit->count;
     struct items items = { 0 };
+    struct frame frame = unit_frame(s, &items);
 
-    for (size_t n = unit->first + 1; n <= unit->first + unit->count; n++)
-        items_add_statement(&items, &s->content->sql, n);
+    items_add_statement(&items, &s->content->sql, unit->first + 1);
+    frame_add_prologue(&frame);
+    add_plain(s, &items, unit->first + 2, last - 1);
+    if (s->m->server.pooled)
+        frame_add_discard(&frame);
+    items_add_statement(&items, &s->content->sql, last);
     return unit_send_items(s, &items, true) && mark(s, unit, true);
 }
 
@@ -172,10 +179,11 @@ unit_finish(struct stepper *s, const struct sql_unit *unit)
 {
     struct step_key key = unit_key(s, unit);
     struct items items = { 0 };
+    struct frame frame = unit_frame(s, &items);
 
     if (!content_has_steps(s->content))
         return true;
-    items_add(&items, ITEM_BEGIN, FRAME_BEGIN, NULL);
+    frame_add_begin(&frame, FRAME_BEGIN);
     items_add(&items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp", NULL);
     add_own(s, &items, steps_finish_sql(&key, s->steps, &s->arena), NULL);
     items_add(&items, ITEM_COMMIT, "COMMIT", NULL);
@@ -196,9 +204,14 @@ static bool
 send_at(void *ctx, struct error *err)
 {
     struct stepper *s = ctx;
+    const struct sql_statement *at = &s->content->sql.statements[s->at - 1];
+    const char *sql =
+        arena_strndup(&s->arena, s->content->sql.text + at->offset, at->length);
+    PGresult *res;
+    bool ok = exec_outside(&s->m->server.work, sql, NULL, &res, err);
 
-    (void)err; /* s->err is the same */
-    return send_statement(s, s->at);
+    PQclear(res);
+    return ok;
 }
 
 /* Marked started before, done after; what the mark means on a resume is resume's affair. */

@@ -68,7 +68,6 @@ watch_tick(void *ctx)
     m->server.stop = &brief;
     tell(m, elapsed, control != NULL ? look(m, control, &arena) : NULL);
     m->server.stop = outer;
-    if (control != NULL && control->lost)
-        session_close(control);
+    control_check(&m->server);
     arena_release(&arena);
 }

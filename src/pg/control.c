@@ -26,6 +26,14 @@ ask(struct session *control, const char *sql, const struct pg_params *params)
     return ok;
 }
 
+static void
+refuse(struct server *server, const char *why)
+{
+    server->control_refused = true;
+    if (server->notices != NULL)
+        log_add(server->notices, why);
+}
+
 struct session *
 control_get(struct server *server)
 {
@@ -44,11 +52,24 @@ control_get(struct server *server)
     server->stop = outer;
     if (ok)
         return &server->control;
-    server->control_refused = true;
-    if (server->notices != NULL)
-        log_add(server->notices, "no connection for progress and blockers could be had; "
-                                 "the run goes on without");
+    refuse(server,
+           "no connection for progress and blockers could be had; the run goes on "
+           "without");
     return NULL;
+}
+
+void
+control_check(struct server *server)
+{
+    struct session *control = &server->control;
+
+    if (control->conn == NULL || !control->lost)
+        return;
+    session_close(control);
+    if (server->pooled)
+        refuse(server,
+               "no connection for progress and blockers was free in the pool; the "
+               "run goes on without");
 }
 
 /* The child must not run our exit handlers nor touch the connection's buffers. */
@@ -63,7 +84,7 @@ cancel_in_child(struct session *session)
         return;
     child = fork();
     if (child == 0) {
-        alarm(5);
+        alarm(2);
         PQcancel(cancel, text, sizeof(text));
         _exit(0);
     }
@@ -79,7 +100,8 @@ control_cancel(struct session *session)
     struct session *control;
     char pid[32];
 
-    if (session->role == SESSION_CONTROL) {
+    /* Behind a pooler that pid may be at work for the application by now. */
+    if (session->role == SESSION_CONTROL || server->pooled || !server->met) {
         cancel_in_child(session);
         return;
     }

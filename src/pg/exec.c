@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pg/pooler.h"
 #include "pg/wait.h"
 
 bool
@@ -167,6 +168,12 @@ flush(struct wait *wait)
     return left == 0;
 }
 
+PGresult *
+exec_last_words(PGconn *conn)
+{
+    return PQstatus(conn) == CONNECTION_BAD ? PQgetResult(conn) : NULL;
+}
+
 /* The last result of what was sent; NULL with session->lost set, or after a failed send. */
 static PGresult *
 last_result(struct wait *wait)
@@ -179,7 +186,7 @@ last_result(struct wait *wait)
     for (;;) {
         while (PQisBusy(conn)) {
             if (!wait_for(wait, POLLIN))
-                return last != NULL ? last : PQgetResult(conn);
+                return last != NULL ? last : exec_last_words(conn);
         }
         next = PQgetResult(conn);
         if (next == NULL || !end_copy(wait, PQresultStatus(next))) {
@@ -208,25 +215,52 @@ send_query(PGconn *conn, const char *sql, const struct pg_params *params)
                              params->lengths, params->formats, 0) == 1;
 }
 
-bool
-exec_query(struct session *session, const char *sql, const struct pg_params *params,
-           PGresult **res, struct error *err)
+static bool
+take_last(struct wait *wait, bool sent, PGresult **res, struct error *err)
 {
-    struct wait wait = wait_begin(session);
+    struct session *session = wait->session;
     PGresult *last;
 
     *res = NULL;
-    if (!send_query(session->conn, sql, params))
+    if (!sent)
         return exec_error(session, NULL, err);
     session->syncs++;
-    last = last_result(&wait);
+    last = last_result(wait);
     if (last != NULL && exec_is_ok(last) && !session->lost) {
         *res = last;
         return true;
     }
     exec_error(session, last, err);
     PQclear(last);
-    return wait_error(&wait, err);
+    return wait_error(wait, err);
+}
+
+bool
+exec_query(struct session *session, const char *sql, const struct pg_params *params,
+           PGresult **res, struct error *err)
+{
+    struct wait wait = wait_begin(session);
+
+    if (pooler_wraps(session))
+        return pooler_query(session, sql, params, res, err);
+    return take_last(&wait, send_query(session->conn, sql, params), res, err);
+}
+
+bool
+exec_simple(struct session *session, const char *sql, PGresult **res, struct error *err)
+{
+    struct wait wait = wait_begin(session);
+
+    return take_last(&wait, PQsendQuery(session->conn, sql) == 1, res, err);
+}
+
+bool
+exec_outside(struct session *session, const char *sql, const struct pg_params *params,
+             PGresult **res, struct error *err)
+{
+    if (session->server->pooled)
+        return pooler_outside(session, sql, params, res, err);
+    return exec_query(session, sql, params, res, err);
 }
 
 bool
@@ -277,7 +311,8 @@ exec_commit(struct session *session, struct error *err)
     PGresult *res;
     bool committed;
 
-    if (!exec_query(session, "COMMIT", NULL, &res, err))
+    if (!(session->prologue != NULL ? pooler_commit(session, &res, err)
+                                    : exec_query(session, "COMMIT", NULL, &res, err)))
         return false;
     committed = strcmp(PQcmdStatus(res), "COMMIT") == 0;
     PQclear(res);
@@ -292,7 +327,10 @@ exec_rollback(struct session *session, struct error *err)
 {
     switch (PQtransactionStatus(session->conn)) {
     case PQTRANS_INTRANS:
-    case PQTRANS_INERROR: return exec_command(session, "ROLLBACK", NULL, err);
+    case PQTRANS_INERROR:
+        if (session->prologue != NULL)
+            return pooler_rollback(session, err);
+        return exec_command(session, "ROLLBACK", NULL, err);
     case PQTRANS_IDLE:
     case PQTRANS_ACTIVE:
     case PQTRANS_UNKNOWN: break;

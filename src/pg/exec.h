@@ -1,8 +1,9 @@
 /*
  * exec.h - one statement, and how it ended
  *
- * Always the extended protocol: the server itself refuses a second command in one string
- * (42601), so that a mistake of the splitter cannot run half a file.
+ * The extended protocol, but for texts of luamig's own that say so: the server itself
+ * refuses a second command in one string (42601), so that a mistake of the splitter cannot
+ * run half a file.
  */
 #ifndef LUAMIG_PG_EXEC_H
 #define LUAMIG_PG_EXEC_H
@@ -47,10 +48,24 @@ bool exec_command(struct session *session, const char *sql,
 /* A CREATE of a table or schema; that somebody else was faster is no failure. */
 bool exec_create(struct session *session, const char *sql, struct error *err);
 
+/*
+ * Statements of luamig's own in one message, which a pooler cannot part; *res is the last
+ * one's. Without a BEGIN in it they are one transaction.
+ */
+bool exec_simple(struct session *session, const char *sql, PGresult **res,
+                 struct error *err);
+
+/* A statement that cannot run in a transaction block; *res as of exec_query(). */
+bool exec_outside(struct session *session, const char *sql,
+                  const struct pg_params *params, PGresult **res, struct error *err);
+
 /* COMMIT, and proof that it was one: in a failed block the server answers ROLLBACK. */
 bool exec_commit(struct session *session, struct error *err);
 
-/* ROLLBACK if the session is in a block, failed or not; nothing otherwise. */
+/*
+ * ROLLBACK if the session is in a block, failed or not; nothing otherwise. Behind a pooler
+ * also the end of what survives it.
+ */
 bool exec_rollback(struct session *session, struct error *err);
 
 /*
@@ -59,6 +74,12 @@ bool exec_rollback(struct session *session, struct error *err);
  * lost: then the message is libpq's, without secrets. Always false.
  */
 bool exec_error(struct session *session, const PGresult *res, struct error *err);
+
+/*
+ * What the server said before it ended the connection; NULL: nothing, or the connection
+ * stands and was given up: waiting for it would never end.
+ */
+PGresult *exec_last_words(PGconn *conn);
 
 /* Whether the result is a success of any sort. */
 bool exec_is_ok(const PGresult *res);

@@ -151,12 +151,11 @@ settle(struct heartbeat *h, int64_t until)
 
 /* The last result; NULL: there is no answer, and no connection any more. */
 static PGresult *
-converse(struct heartbeat *h, const char *sql, int count, int64_t until)
+converse(struct heartbeat *h, const char *sql, int64_t until)
 {
     PGresult *last = NULL, *next;
 
-    if (PQsendQueryParams(h->conn, sql, count, NULL, h->orders.values, NULL, NULL, 0) !=
-        1) {
+    if (PQsendQuery(h->conn, sql) != 1) {
         hang_up(h, "the connection was ended");
         return NULL;
     }
@@ -220,7 +219,9 @@ reconnect(struct heartbeat *h)
         return false;
     }
     PQsetNoticeReceiver(h->conn, ignore, NULL);
-    res = converse(h, h->orders.greeting, 0, until);
+    if (h->orders.greeting == NULL)
+        return true;
+    res = converse(h, h->orders.greeting, until);
     ok = PQresultStatus(res) == PGRES_TUPLES_OK;
     PQclear(res);
     if (!ok && h->conn != NULL)
@@ -248,8 +249,7 @@ judge(struct heartbeat *h, const PGresult *res)
 static enum pulse
 ask(struct heartbeat *h, bool renew)
 {
-    PGresult *res =
-        converse(h, renew ? h->orders.renew : h->orders.look, renew ? 3 : 2, patience(h));
+    PGresult *res = converse(h, renew ? h->orders.renew : h->orders.look, patience(h));
     enum pulse pulse = PULSE_FAILED;
 
     if (res != NULL)

@@ -21,10 +21,9 @@ struct heartbeat;
 
 /* Texts live until heartbeat_stop(). Both statements answer with one row, or none. */
 struct heartbeat_orders {
-    const char *greeting; /* sent first on a new connection */
-    const char *renew;    /* with values 1 to 3 */
-    const char *look;     /* with values 1 and 2 */
-    const char *values[3];
+    const char *greeting; /* sent first on a new connection; NULL: nothing */
+    const char *renew;
+    const char *look;
     int64_t lease;   /* ms */
     int64_t renewed; /* when the taking was sent, monotonic ms: it lasts from then on */
 };

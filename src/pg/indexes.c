@@ -72,8 +72,10 @@ indexes_drop(struct session *session, const struct index *index, struct error *e
     struct arena arena = { 0 };
     const char *sql =
         arena_printf(&arena, "DROP INDEX CONCURRENTLY IF EXISTS %s", index->ident);
-    bool ok = exec_command(session, sql, NULL, err);
+    PGresult *res;
+    bool ok = exec_outside(session, sql, NULL, &res, err);
 
+    PQclear(res);
     arena_release(&arena);
     return ok;
 }

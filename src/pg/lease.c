@@ -11,8 +11,10 @@
 #include "pg/applied.h"
 #include "pg/blockers.h"
 #include "pg/exec.h"
+#include "pg/greeting.h"
 #include "pg/heartbeat.h"
 #include "pg/polling.h"
+#include "pg/pooler.h"
 #include "pg/wait.h"
 
 #define TOKEN_DIGITS 32
@@ -53,14 +55,10 @@ static const char take_sql[] =
     " FROM pg_catalog.clock_timestamp() - o.expires))::pg_catalog.int8 END FROM old o)";
 
 static const char renew_sql[] =
-    "UPDATE %s SET expires = pg_catalog.clock_timestamp()"
-    " + $3::pg_catalog.float8 * pg_catalog.make_interval(secs => 0.001)"
-    " WHERE name = $1 AND token = $2 AND expires > pg_catalog.clock_timestamp()"
+    "%sUPDATE %s SET expires = pg_catalog.clock_timestamp()"
+    " + %" PRId64 " * pg_catalog.make_interval(secs => 0.001)"
+    " WHERE name = '%s' AND token = '%s' AND expires > pg_catalog.clock_timestamp()"
     " RETURNING 1";
-
-static const char look_sql[] =
-    "SELECT 1 FROM %s"
-    " WHERE name = $1 AND token = $2 AND expires > pg_catalog.clock_timestamp()";
 
 static const char end_sql[] =
     "UPDATE %s SET expires = pg_catalog.clock_timestamp(),"
@@ -81,15 +79,6 @@ static const char read_sql[] =
     " CASE WHEN pg_catalog.isfinite(expires) THEN (1000 * extract(epoch"
     " FROM expires - pg_catalog.clock_timestamp()))::pg_catalog.int8 END"
     " FROM %s WHERE $1::pg_catalog.text IS NULL OR name = $1 ORDER BY name";
-
-/* Short statements of their own, whatever the role's defaults are. */
-static const char greeting_sql[] =
-    "%s, pg_catalog.set_config('default_transaction_isolation', 'read committed', false),"
-    " pg_catalog.set_config('default_transaction_read_only', 'off', false),"
-    " pg_catalog.set_config('default_transaction_deferrable', 'off', false),"
-    " pg_catalog.set_config('synchronous_commit', 'local', false),"
-    " pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false),"
-    " pg_catalog.set_config('lock_timeout', '%" PRId64 "', false)";
 
 struct lease
 lease_new(const struct settings *settings, const char *name, struct arena *arena)
@@ -124,7 +113,7 @@ struct taking {
     struct server *server;
     const struct lease *lease;
     struct arena *arena;
-    const char *sql, *greeting;
+    const char *sql;
     char ms[32], host[256], pid[32];
     const char *from;
     int64_t sent;
@@ -197,21 +186,64 @@ say_holder(void *ctx)
     arena_release(&arena);
 }
 
-/* From here on the connection is the thread's. */
+/*
+ * Short statements of their own, whatever the role's defaults are. Behind a pooler this is
+ * what each transaction begins with.
+ */
+static const char *
+greeting(const struct taking *t)
+{
+    static const char *const settings[][2] = {
+        { "default_transaction_isolation", "read committed" },
+        { "default_transaction_read_only", "off" },
+        { "default_transaction_deferrable", "off" },
+        { "synchronous_commit", "local" },
+        { "search_path", "pg_catalog, pg_temp" },
+    };
+    struct strbuf sql = { 0 };
+    const char *kept;
+
+    greeting_limits(t->server, &sql);
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+        greeting_add(t->server, &sql, settings[i][0], settings[i][1]);
+    greeting_add(t->server, &sql, "lock_timeout",
+                 arena_printf(t->arena, "%" PRId64, t->lease->ms / 3 + 1));
+    kept = arena_strdup(t->arena, sql.text);
+    strbuf_release(&sql);
+    return kept;
+}
+
+static bool
+greet(struct taking *t, struct error *err)
+{
+    if (!t->server->pooled)
+        return exec_command(&t->server->lock, greeting(t), NULL, err);
+    t->server->lock.prologue = greeting(t);
+    return true;
+}
+
+/*
+ * From here on the connection is the thread's. A statement with its settings is one
+ * message behind a pooler, and so one transaction.
+ */
 static bool
 begin_heartbeat(struct taking *t, struct error *err)
 {
     const struct lease *lease = t->lease;
-    struct heartbeat_orders orders = {
-        .greeting = t->greeting,
-        .renew = arena_printf(t->arena, renew_sql, lease->table),
-        .look = arena_printf(t->arena, look_sql, lease->table),
-        .values = { lease->name, lease->token,
-                    arena_printf(t->arena, "%" PRId64, lease->ms) },
-        .lease = lease->ms,
-        .renewed = t->sent
-    };
+    const char *prologue = t->server->lock.prologue, *before = "";
+    struct heartbeat_orders orders = { .lease = lease->ms, .renewed = t->sent };
 
+    if (prologue != NULL)
+        before = arena_printf(t->arena,
+                              "SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE;"
+                              " %s; ",
+                              prologue);
+    else
+        orders.greeting = greeting(t);
+    orders.renew = arena_printf(t->arena, renew_sql, before, lease->table, lease->ms,
+                                lease->name, lease->token);
+    orders.look =
+        arena_printf(t->arena, "SELECT 1 WHERE %s", lease_condition(lease, t->arena));
     t->server->heartbeat = heartbeat_start(t->server->lock.conn, &orders, err);
     if (t->server->heartbeat == NULL)
         return false;
@@ -219,25 +251,45 @@ begin_heartbeat(struct taking *t, struct error *err)
     return true;
 }
 
+static bool
+give_back(struct session *session, const struct lease *lease, const char *outcome,
+          struct error *err)
+{
+    struct arena arena = { 0 };
+    bool ok = exec_command(session, arena_printf(&arena, end_sql, lease->table),
+                           PG_PARAMS(lease->name, lease->token, outcome), err);
+
+    arena_release(&arena);
+    return ok;
+}
+
+/* Two backends are needed at a time; nobody shall wait for a lease that is not used. */
+static bool
+check_room(struct taking *t, struct error *err)
+{
+    struct error ignored = { 0 };
+
+    if (pooler_check_room(t->server, err))
+        return true;
+    give_back(&t->server->lock, t->lease, "refused", &ignored);
+    return false;
+}
+
 /* On its way to a lease: the connection is open, with its limits set. */
 static bool
 begin_taking(struct taking *t, const struct lease *lease, struct error *err)
 {
     struct server *server = t->server;
-    char limits[512];
 
     t->lease = lease;
     t->sql = arena_printf(t->arena, take_sql, lease->table, lease->table);
-    session_limits(server, limits, sizeof(limits));
-    t->greeting = arena_printf(t->arena, greeting_sql, limits, lease->ms / 3 + 1);
     snprintf(t->ms, sizeof(t->ms), "%" PRId64, lease->ms);
     snprintf(t->pid, sizeof(t->pid), "%d", (int)getpid());
     if (gethostname(t->host, sizeof(t->host) - 1) != 0)
         snprintf(t->host, sizeof(t->host), "unknown");
     server->pinged = stop_now(); /* no ping: this connection is not idle */
     return create(server, lease, t->arena, err) &&
-           session_open(server, SESSION_LOCK, err) &&
-           exec_command(&server->lock, t->greeting, NULL, err);
+           session_open(server, SESSION_LOCK, err) && greet(t, err);
 }
 
 bool
@@ -250,7 +302,7 @@ lease_acquire(struct server *server, const struct lease *lease, struct arena *ar
     };
 
     if (!begin_taking(&t, lease, err) || !polling_acquire(&polling, err) ||
-        !begin_heartbeat(&t, err))
+        !check_room(&t, err) || !begin_heartbeat(&t, err))
         return false;
     *from = t.from;
     return true;
@@ -263,13 +315,12 @@ lease_try(struct server *server, const struct lease *lease, struct arena *arena,
     struct taking t = { .server = server, .arena = arena };
 
     return begin_taking(&t, lease, err) && take(&t, had, err) &&
-           (!*had || begin_heartbeat(&t, err));
+           (!*had || (check_room(&t, err) && begin_heartbeat(&t, err)));
 }
 
 void
 lease_release(struct server *server, const struct lease *lease, const char *outcome)
 {
-    struct arena arena = { 0 };
     struct error err = { 0 };
     struct session *session = &server->lock;
     bool lost = lease_lost(server) != NULL;
@@ -282,10 +333,8 @@ lease_release(struct server *server, const struct lease *lease, const char *outc
     if (session->conn == NULL && server->work.conn != NULL && !server->work.lost)
         session = &server->work;
     if (!lost && session->conn != NULL)
-        exec_command(session, arena_printf(&arena, end_sql, lease->table),
-                     PG_PARAMS(lease->name, lease->token, outcome), &err);
+        give_back(session, lease, outcome, &err);
     session_close(&server->lock);
-    arena_release(&arena);
 }
 
 const char *

@@ -8,6 +8,7 @@
 #include "pg/control.h"
 #include "pg/exec.h"
 #include "pg/polling.h"
+#include "pg/pooler.h"
 
 uint64_t
 lock_key(const struct table_name *table)
@@ -33,29 +34,48 @@ lock_fence(const struct table_name *table, const char *run)
 
 struct attempt {
     struct server *server;
-    uint64_t key, fence;
+    uint64_t key;
+    const char *sql;
 };
 
 static bool
 try_lock(void *ctx, bool *had, struct error *err)
 {
     struct attempt *a = ctx;
-    char first[32], second[32];
     PGresult *res;
 
-    snprintf(first, sizeof(first), "%" PRId64, (int64_t)a->key);
-    snprintf(second, sizeof(second), "%" PRId64, (int64_t)a->fence);
-    if (!exec_query(&a->server->lock,
-                    "SELECT CASE WHEN pg_catalog.pg_try_advisory_lock("
-                    "$1::pg_catalog.int8)"
-                    " THEN pg_catalog.pg_try_advisory_lock($2::pg_catalog.int8)"
-                    " ELSE false END",
-                    PG_PARAMS(first, second), &res, err))
+    if (!exec_simple(&a->server->lock, a->sql, &res, err))
         return false;
     a->server->pinged = stop_now();
     *had = PQgetvalue(res, 0, 0)[0] == 't';
     PQclear(res);
-    return true;
+    /* Who polls inside of a transaction hangs the holder's CONCURRENTLY (measured). */
+    return *had || exec_rollback(&a->server->lock, err);
+}
+
+/* One round trip: behind a pooler the transaction stays open as long as the lock is held. */
+static const char *
+attempt_sql(const struct server *server, uint64_t key, uint64_t fence,
+            struct arena *arena)
+{
+    const char *begin = "", *kind = "lock";
+
+    if (server->pooled) {
+        begin =
+            arena_printf(arena,
+                         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
+                         " SET LOCAL idle_in_transaction_session_timeout = 0;%s ",
+                         server->version >= 170000 ? " SET LOCAL transaction_timeout = 0;"
+                                                   : "");
+        kind = "xact_lock";
+    }
+    return arena_printf(arena,
+                        "%sSELECT CASE WHEN pg_catalog.pg_try_advisory_%s("
+                        "(%" PRId64 ")::pg_catalog.int8)"
+                        " THEN pg_catalog.pg_try_advisory_%s((%" PRId64
+                        ")::pg_catalog.int8)"
+                        " ELSE false END",
+                        begin, kind, (int64_t)key, kind, (int64_t)fence);
 }
 
 /* Who holds it, as far as control can tell. */
@@ -81,31 +101,46 @@ say_holder(void *ctx)
 bool
 lock_acquire(struct server *server, uint64_t key, uint64_t fence, struct error *err)
 {
-    struct attempt attempt = { .server = server, .key = key, .fence = fence };
+    struct arena arena = { 0 };
+    struct attempt attempt = { .server = server,
+                               .key = key,
+                               .sql = attempt_sql(server, key, fence, &arena) };
     struct polling polling = {
         .server = server, .attempt = try_lock, .say_holder = say_holder, .ctx = &attempt
     };
+    bool ok = session_open(server, SESSION_LOCK, err) && polling_acquire(&polling, err) &&
+              pooler_check_room(server, err);
 
-    return session_open(server, SESSION_LOCK, err) && polling_acquire(&polling, err);
+    arena_release(&arena);
+    return ok;
 }
 
 bool
 lock_try(struct server *server, uint64_t key, uint64_t fence, bool *had,
          struct error *err)
 {
-    struct attempt attempt = { .server = server, .key = key, .fence = fence };
+    struct arena arena = { 0 };
+    struct attempt attempt = { .server = server,
+                               .key = key,
+                               .sql = attempt_sql(server, key, fence, &arena) };
+    bool ok = session_open(server, SESSION_LOCK, err) && try_lock(&attempt, had, err) &&
+              (!*had || pooler_check_room(server, err));
 
-    return session_open(server, SESSION_LOCK, err) && try_lock(&attempt, had, err);
+    arena_release(&arena);
+    return ok;
 }
 
 void
 lock_release(struct server *server)
 {
+    struct session *lock = &server->lock;
     struct error err = { 0 };
 
-    if (server->lock.conn != NULL && server->lock_lost == NULL &&
-        PQtransactionStatus(server->lock.conn) == PQTRANS_IDLE)
-        exec_command(&server->lock, "SELECT pg_catalog.pg_advisory_unlock_all()", NULL,
-                     &err);
-    session_close(&server->lock);
+    if (lock->conn != NULL && server->lock_lost == NULL) {
+        if (PQtransactionStatus(lock->conn) == PQTRANS_IDLE)
+            exec_command(lock, "SELECT pg_catalog.pg_advisory_unlock_all()", NULL, &err);
+        else
+            exec_rollback(lock, &err);
+    }
+    session_close(lock);
 }

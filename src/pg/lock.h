@@ -4,7 +4,8 @@
  * A session lock on a connection of its own that from then on executes nothing but the
  * empty query: CREATE INDEX CONCURRENTLY never waits for it. It is polled for, never
  * waited for in the server: a waiting pg_advisory_lock() deadlocks with CREATE INDEX
- * CONCURRENTLY and leaves an invalid index (measured).
+ * CONCURRENTLY and leaves an invalid index (measured). Behind a pooler session locks are
+ * not exclusive: there it is a transaction's, which stays open and idle.
  */
 #ifndef LUAMIG_PG_LOCK_H
 #define LUAMIG_PG_LOCK_H

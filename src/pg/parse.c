@@ -7,11 +7,18 @@
 #include "pg/wait.h"
 
 #define WINDOW 200
+#define POOLED 1 /* behind a pooler: see pooler_outside() */
 
 /* Analysis locks the tables of a statement; a busy one must not hold us up. */
 static const char patient[] = "SET lock_timeout = '100ms'";
 static const char hasty[] = "SET lock_timeout = '1ms'";
 static const char usual[] = "RESET lock_timeout";
+
+/* Behind a pooler each goes with its timeout; up to the Sync they are one transaction. */
+static const char with_patience[] =
+    "SELECT pg_catalog.set_config('lock_timeout', '100ms', true)";
+static const char with_haste[] =
+    "SELECT pg_catalog.set_config('lock_timeout', '1ms', true)";
 
 struct check {
     struct session *session;
@@ -21,7 +28,8 @@ struct check {
     struct wait wait;
     struct strbuf sql;
     struct error *err;
-    bool busy; /* a statement met a lock: do not wait for further ones */
+    bool busy;           /* a statement met a lock: do not wait for further ones */
+    const char *timeout; /* behind a pooler: sent with each; NULL: the session has it */
 };
 
 static bool
@@ -70,6 +78,9 @@ send_one(struct check *check)
 
     strbuf_reset(&check->sql);
     strbuf_add(&check->sql, text->sql, text->length);
+    if (check->timeout != NULL &&
+        PQsendQueryParams(conn, check->timeout, 0, NULL, NULL, NULL, NULL, 0) != 1)
+        return false;
     return PQsendPrepare(conn, "", check->sql.text, 0, NULL) == 1 &&
            PQpipelineSync(conn) == 1;
 }
@@ -99,11 +110,12 @@ static bool
 converse(struct check *check, size_t until)
 {
     PGconn *conn = check->session->conn;
+    size_t window = check->timeout != NULL ? POOLED : WINDOW;
 
     while (check->answered < until) {
         int left;
 
-        while (check->sent < until && check->sent - check->answered < WINDOW) {
+        while (check->sent < until && check->sent - check->answered < window) {
             if (!send_one(check))
                 return false;
         }
@@ -112,10 +124,19 @@ converse(struct check *check, size_t until)
             return false;
         if (check->wait.cause != STOP_NONE)
             return true;
-        if (check->answered < until &&
+        if (check->answered < check->sent &&
             !wait_for(&check->wait, (short)(POLLIN | (left == 1 ? POLLOUT : 0))))
             return false;
     }
+    return true;
+}
+
+static bool
+hurry(struct check *check)
+{
+    if (check->timeout == NULL)
+        return exec_command(check->session, hasty, NULL, check->err);
+    check->timeout = with_haste;
     return true;
 }
 
@@ -134,7 +155,7 @@ run(struct check *check)
         if (PQexitPipelineMode(conn) != 1)
             alive = false;
         if (alive && check->busy && !hurried) {
-            alive = exec_command(check->session, hasty, NULL, check->err);
+            alive = hurry(check);
             hurried = true;
         }
     }
@@ -154,7 +175,9 @@ parse_check(struct session *session, const struct parse_text *texts, size_t coun
     bool ok;
 
     *failed = count;
-    if (!exec_command(session, patient, NULL, err))
+    if (session->server->pooled)
+        check.timeout = with_patience;
+    else if (!exec_command(session, patient, NULL, err))
         return false;
     ok = run(&check);
     strbuf_release(&check.sql);
@@ -166,5 +189,6 @@ parse_check(struct session *session, const struct parse_text *texts, size_t coun
     }
     if (check.wait.cause != STOP_NONE)
         return wait_cause_error(session->server->stop, check.wait.cause, err);
-    return check.failed == count && exec_command(session, usual, NULL, err);
+    return check.failed == count &&
+           (check.timeout != NULL || exec_command(session, usual, NULL, err));
 }

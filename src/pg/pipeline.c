@@ -4,6 +4,7 @@
 
 #include "base/strbuf.h"
 #include "pg/lease.h"
+#include "pg/pooler.h"
 #include "pg/wait.h"
 
 #define WINDOW       256  /* statements on their way; more than FLUSH_STRIDE */
@@ -129,6 +130,14 @@ accept(struct run *run, const PGresult *res)
     return !run->failed;
 }
 
+/* Rows are dropped, but for the one that says who is at work. */
+static void
+take_row(const struct pipeline *p, const PGresult *res)
+{
+    if (p->items[p->answered].backend)
+        pooler_note_backend(p->session, res);
+}
+
 /* Takes one result in; *done: the Sync's answer came. false: nothing to take yet. */
 static bool
 take_result(struct run *run, bool *done)
@@ -142,8 +151,8 @@ take_result(struct run *run, bool *done)
     res = PQgetResult(run->conn);
     switch (PQresultStatus(res)) {
     case PGRES_PIPELINE_SYNC: *done = true; break;
-    case PGRES_PIPELINE_ABORTED:
-    case PGRES_SINGLE_TUPLE: break;
+    case PGRES_PIPELINE_ABORTED: break;
+    case PGRES_SINGLE_TUPLE: take_row(p, res); break;
     default:
         if (res != NULL && accept(run, res))
             p->answered++;
@@ -197,7 +206,7 @@ run_piped(struct run *run)
     if (PQenterPipelineMode(run->conn) != 1)
         return fail(run, NULL);
     if (!converse(run)) {
-        PGresult *last = PQgetResult(run->conn); /* the server's last words, if any */
+        PGresult *last = exec_last_words(run->conn);
 
         run->pipeline->session->lost = true;
         fail(run, exec_is_ok(last) ? NULL : last);
@@ -279,7 +288,7 @@ static bool
 take_serial(struct run *run, const struct pipeline_item *item, const PGresult *res)
 {
     switch (PQresultStatus(res)) {
-    case PGRES_SINGLE_TUPLE: return true;
+    case PGRES_SINGLE_TUPLE: take_row(run->pipeline, res); return true;
     case PGRES_COPY_IN: return end_copy_in(run, item);
     case PGRES_COPY_OUT: return drop_copy_out(run);
     default: accept(run, res);

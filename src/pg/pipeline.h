@@ -21,6 +21,7 @@ struct pipeline_item {
     size_t statement;               /* the file's statement, 1-based; 0: luamig's own */
     int mark;                       /* the caller's: which of its own statements */
     bool flush;                     /* its answer is wanted at once */
+    bool backend;                   /* it answers with the backend's pid */
     const char *copy_data;          /* for COPY ... FROM STDIN; NULL: none */
     size_t copy_length;
 };

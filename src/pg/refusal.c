@@ -27,6 +27,10 @@ static const struct {
       "Give the password in PGPASSWORD, a passfile (~/.pgpass, PGPASSFILE) or a service file." },
     { "session is read-only",
       "Of the hosts none takes writes: is the primary among them (target_session_attrs)?" },
+    { "unsupported startup parameter",
+      "A pooler refuses it. Leave it out of the URL and of the environment (options, "
+      "PGOPTIONS); what it says can be said with ALTER ROLE ... SET, or give luamig a direct "
+      "connection to the server." },
     { "server is in hot standby mode",
       "Of the hosts none is a primary (target_session_attrs)." },
 };

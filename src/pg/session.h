@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/stop.h"
+#include "base/strbuf.h"
 #include "pg/conninfo.h"
 #include "plan/settings.h"
 
@@ -25,13 +26,27 @@ enum session_role {
 struct heartbeat;
 struct server;
 
+/* What luamig keeps of a pooler, see pg/pooler: SQL. */
+struct pooler {
+    struct strbuf outside; /* before a statement outside a transaction: its settings */
+    struct strbuf restore; /* what RESET ALL must not take: the client's own parameters */
+    bool sets;             /* outside sets something */
+    bool has_plpgsql;
+};
+
 struct session {
     PGconn *conn;          /* NULL: not open */
     struct server *server; /* whose session it is */
     enum session_role role;
-    int pid;      /* of its backend */
+    int pid;      /* of its backend; behind a pooler of the one that it used last */
     bool lost;    /* the connection was found dead */
     size_t syncs; /* round trips so far, for tests and the curious */
+
+    /*
+     * Behind a pooler: a SELECT of the backend's pid and of the settings that each
+     * transaction begins with. NULL: a transaction needs none.
+     */
+    const char *prologue;
 };
 
 /* Called now and then, at least once a second, while work waits for the server. */
@@ -59,17 +74,21 @@ struct server {
     struct session work, lock, control;
     int version;           /* 150004 */
     bool standby;          /* pg_is_in_recovery() */
+    bool met;              /* who answers is known, and so the next one */
+    bool pooled;           /* behind a pooler: see pg/pooler */
     bool cleaning;         /* what stopped the run no longer stops a statement */
     const char *lock_name; /* of what lock is for, in messages: "the run lock" */
     const char *lock_lost; /* why the run lock is known to be gone; NULL: it is not */
     struct heartbeat *heartbeat; /* of the lease that is held; NULL: none */
     int64_t pinged;              /* when lock was pinged last, monotonic ms */
     bool control_refused; /* control could not be had: do not try again and again */
-    char started[64];     /* backend_start of work, as text */
+    char started
+        [64]; /* backend_start of work, as text; "" behind a pooler: not ours to end */
     char user[64], database[64];
     bool bytes;               /* SQL_ASCII: positions count bytes */
     int64_t deadlock_timeout; /* ms */
     char work_settings[1024]; /* see session_settings() */
+    struct pooler pooler;
 };
 
 /*
@@ -82,12 +101,10 @@ bool session_open(struct server *server, enum session_role role, struct error *e
 /*
  * The settings of work as one statement, to be sent again after DISCARD ALL: luamig's own
  * limits take the place of the server's timeouts, and values are read and written the same
- * everywhere. DateStyle, TimeZone, search_path and role stay the user's.
+ * everywhere. DateStyle, TimeZone, search_path and role stay the user's. Behind a pooler
+ * they are those of one transaction (pg/pooler).
  */
 const char *session_settings(const struct server *server);
-
-/* luamig's own limits instead of the server's, for every session, as one SELECT. */
-void session_limits(const struct server *server, char *sql, size_t size);
 
 /* Ends one session; closing one that is not open is fine. */
 void session_close(struct session *session);

@@ -28,12 +28,18 @@ steps_create(struct session *session, const char *ident, struct error *err)
     return ok;
 }
 
-/* A backend is the same one if it started when the row says. */
+/*
+ * A backend is the same one if it started when the row says. Behind a pooler it is one that
+ * works for that run: the pooler hands application_name on.
+ */
 static const char read_columns[] =
     "SELECT s.n, s.state, s.hash, s.run, s.name,"
     " (SELECT pg_catalog.concat('pid ', a.pid) FROM pg_catalog.pg_stat_activity a"
-    " WHERE a.pid = s.pid AND a.backend_start = s.backend_start"
-    " AND a.pid <> pg_catalog.pg_backend_pid())";
+    " WHERE a.pid <> pg_catalog.pg_backend_pid()"
+    " AND CASE WHEN s.backend_start IS NULL THEN a.state = 'active'"
+    " AND pg_catalog.starts_with(a.application_name,"
+    " pg_catalog.concat('luamig ', s.run, ' '))"
+    " ELSE a.pid = s.pid AND a.backend_start = s.backend_start END LIMIT 1)";
 
 bool
 steps_read(struct session *session, const char *ident, int64_t version,
@@ -106,10 +112,10 @@ steps_insert(const struct step_key *key, bool done, const char *ident,
         "INSERT INTO %s (version, direction, n, state, hash, name, run,"
         " pid, backend_start, started_at)"
         " SELECT $1::pg_catalog.int8, $2, $3::pg_catalog.int4, $4, $5, $6,"
-        " $7, a.pid, a.backend_start, pg_catalog.clock_timestamp()"
+        " $7, a.pid, %s, pg_catalog.clock_timestamp()"
         " FROM pg_catalog.pg_stat_get_activity("
         "pg_catalog.pg_backend_pid()) a",
-        ident);
+        ident, key->pooled ? "NULL" : "a.backend_start");
 }
 
 const char *

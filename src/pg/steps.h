@@ -42,6 +42,7 @@ struct step_key {
     const char *direction;
     size_t n;
     const char *hash, *name, *run;
+    bool pooled; /* what runs it may be another backend: it is known by the run's name */
 };
 
 /* INSERT of a row with state done or started; in the arena. */

@@ -9,13 +9,16 @@
 #define TICK          1000 /* ms between two ticks of the watch */
 #define CANCEL_REPEAT 50   /* a backend between two messages drops a cancel (measured) */
 #define CANCEL_GIVE_UP                                                                   \
-    10000 /* a server that does not answer a cancel for so long is gone */
-#define PING_EVERY 30000
+    10000                 /* a server that does not answer a cancel for so long is gone */
+#define QUEUE_GIVE_UP 500 /* a pooler drops a cancel of who waits for a backend */
+#define PING_EVERY    30000
 
 struct wait
 wait_begin(struct session *session)
 {
-    return (struct wait){ .session = session, .ticked = stop_now() };
+    return (struct wait){ .session = session,
+                          .linked = PQtransactionStatus(session->conn) != PQTRANS_IDLE,
+                          .ticked = stop_now() };
 }
 
 /* The empty query: anything else takes a snapshot (DESIGN 5). */
@@ -69,6 +72,8 @@ cancel_if_due(struct wait *wait, int64_t now)
 {
     struct server *server = wait->session->server;
 
+    if (wait->deaf)
+        return;
     if (wait->cause == STOP_NONE && !wait->lock_lost) {
         wait->cause = stop_known(server->stop);
         wait->lock_lost = wait->cause == STOP_NONE && server->lock_lost != NULL &&
@@ -87,6 +92,17 @@ static bool
 is_cancelled(const struct wait *wait)
 {
     return wait->cause != STOP_NONE || wait->lock_lost;
+}
+
+/* In a pooler's queue there is nothing to cancel, and a question that may be dropped. */
+static bool
+is_given_up(const struct wait *wait, int64_t now)
+{
+    const struct server *server = wait->session->server;
+    bool queued = (server->pooled || !server->met) && !wait->linked;
+
+    return is_cancelled(wait) &&
+           now - wait->cancelled > (queued ? QUEUE_GIVE_UP : CANCEL_GIVE_UP);
 }
 
 static int64_t
@@ -140,13 +156,14 @@ wait_for(struct wait *wait, short events)
     if (PQstatus(session->conn) != CONNECTION_OK)
         return lost(session);
     cancel_if_due(wait, now);
-    if (is_cancelled(wait) && now - wait->cancelled > CANCEL_GIVE_UP)
+    if (is_given_up(wait, now))
         return lost(session);
     stop_poll(server->stop, fds, 2, how_long(wait, now));
     if (fds[1].revents != 0)
         hear_lock(server);
     if (fds[0].revents != 0 && PQconsumeInput(session->conn) == 0)
         return lost(session);
+    wait->linked = wait->linked || (fds[0].revents & POLLIN) != 0;
     tick_if_due(wait, stop_now());
     return true;
 }

@@ -12,11 +12,13 @@
 
 #include "pg/session.h"
 
-/* Begins a statement or pipeline: nothing has been cancelled yet. */
+/* Begins a statement or pipeline, before it is sent: nothing has been cancelled yet. */
 struct wait {
     struct session *session;
+    bool linked;           /* a pooler has given us a backend: we are not in its queue */
     enum stop_cause cause; /* why it is being cancelled; STOP_NONE: it is not */
     bool lock_lost;        /* cancelled because the run lock is gone */
+    bool deaf;             /* what runs now is not to be cancelled: it cleans up */
     int64_t cancelled;     /* monotonic ms of the first and of the last cancel */
     int64_t last_cancel;
     int64_t ticked;

@@ -28,6 +28,17 @@ static const char transaction_hint[] =
     "luamig begins and ends transactions: db:transaction(fn) for one of its own, "
     "db:try(fn) to go on behind an error.";
 
+/* Without a transaction of luamig's round all the script expects a session that stays. */
+static bool
+is_lost_behind_pooler(const struct db *db, const struct sql_class *class)
+{
+    if (!db->host->work->server->pooled || db->host->in_transaction)
+        return false;
+    if (class->kind == SQL_TEMPORARY)
+        return !db->in_transaction;
+    return class->kind == SQL_SESSION || class->outside == OUTSIDE_DISCARD_ALL;
+}
+
 /* What would take the transaction out of luamig's hands, or never end. */
 static bool
 check_class(struct execution *x, const struct sql_class *class)
@@ -47,6 +58,11 @@ check_class(struct execution *x, const struct sql_class *class)
     case SQL_BLOCK:
     case SQL_OUTSIDE: break;
     }
+    if (is_lost_behind_pooler(x->call->db, class))
+        return refuse(x, "a setting of the session behind a pooler",
+                      "The next statement may run in another session: use SET LOCAL "
+                      "inside of db:transaction or db:step, or give luamig a direct "
+                      "connection to the server.");
     if (class->copy_in || class->copy_out)
         return refuse(x, class->copy_in ? "COPY FROM STDIN" : "COPY TO STDOUT",
                       "Use db:copy_in and db:copy_out.");
@@ -134,7 +150,7 @@ run_outside(struct execution *x, const char *sql, const struct sql_class *class)
     if (host->outside != NULL)
         return host->outside(host->ctx, &statement, x->res, x->err) || explain(x);
     PQclear(*x->res);
-    return exec_query(host->work, sql, &x->call->params, x->res, x->err) || explain(x);
+    return exec_outside(host->work, sql, &x->call->params, x->res, x->err) || explain(x);
 }
 
 /* In no-transaction mode a statement is a transaction of its own, if it can be. */
