@@ -103,10 +103,10 @@ test:
 
 test-matrix:
 	@$(MAKE) --no-print-directory deps FOR=test
-	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/proxy
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/proxy $(BUILD)/tests/bench/timed
 	@PG_BINDIRS="$(PG_BINDIRS)" TAGS="$(TAGS)" SPECS="$(SPECS)" tests/matrix.sh $(BUILD)
 
-tests: $(UNITS) $(REPLAY) $(BUILD)/tests/proxy
+tests: $(UNITS) $(REPLAY) $(BUILD)/tests/proxy $(BUILD)/tests/bench/timed
 .SECONDARY:
 
 bench:

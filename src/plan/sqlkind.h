@@ -52,19 +52,19 @@ enum sql_outside {
 struct sql_class {
     enum sql_kind kind;
     enum sql_outside outside;
-    bool chain;        /* AND CHAIN */
-    bool read_only;    /* BEGIN READ ONLY */
-    bool copy_in;      /* COPY ... FROM STDIN */
-    bool copy_out;     /* COPY ... TO STDOUT */
-    bool bad_encoding; /* client_encoding set to anything but UTF8 */
-    bool bad_strings;  /* standard_conforming_strings set to off */
-    bool ddl;          /* it may take strong locks: no mere reading and writing of rows */
-    bool lock_timeout; /* sets it */
-    bool concurrently; /* lock_timeout must not count its waits */
-    bool if_not_exists;   /* or IF EXISTS */
-    const char *modes;    /* BEGIN, SET TRANSACTION: the modes as written; "" if none */
-    const char *index;    /* as written, for the indexes and databases of SQL_OUTSIDE */
-    const char *relation; /* the table, as written; NULL: not named */
+    bool chain : 1;        /* AND CHAIN */
+    bool read_only : 1;    /* BEGIN READ ONLY */
+    bool copy_in : 1;      /* COPY ... FROM STDIN */
+    bool copy_out : 1;     /* COPY ... TO STDOUT */
+    bool bad_encoding : 1; /* client_encoding set to anything but UTF8 */
+    bool bad_strings : 1;  /* standard_conforming_strings set to off */
+    bool ddl : 1; /* it may take strong locks: no mere reading and writing of rows */
+    bool lock_timeout : 1;  /* sets it */
+    bool concurrently : 1;  /* lock_timeout must not count its waits */
+    bool if_not_exists : 1; /* or IF EXISTS */
+    const char *modes;      /* BEGIN, SET TRANSACTION: the modes as written; "" if none */
+    const char *index;      /* as written, for the indexes and databases of SQL_OUTSIDE */
+    const char *relation;   /* the table, as written; NULL: not named */
 };
 
 /* Texts of the class are in the arena. */

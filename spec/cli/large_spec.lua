@@ -1,0 +1,33 @@
+local support = require "support"
+
+local BUILD = os.getenv("LUAMIG_BUILD") or "build"
+local MB = 1024 * 1024
+
+describe("a large file", function()
+    local s
+    before_each(function() s = support.scratch() end)
+    after_each(support.cleanup)
+
+    --- The largest resident size of a run of up, in bytes.
+    local function peak()
+        s:expect(0, "up", { shell = "3>peak " .. BUILD .. "/tests/bench/timed" })
+        return tonumber(s:read("peak"):match(" (%d+)")) * 1024
+    end
+
+    it("is applied within three times its size, whatever it is made of", function()
+        if BUILD:find("san$") then return end -- a sanitizer keeps what was freed
+        s:file("1_t.up.sql", "CREATE TABLE t (a int, b text);")
+        local floor = peak()
+        local files = {
+            ("INSERT INTO t VALUES (1, '" .. ("x"):rep(70) .. "');\n"):rep(40000),
+            "COPY t FROM STDIN;\n" .. ("1\t" .. ("x"):rep(98) .. "\n"):rep(80000) .. "\\.\n",
+            ("INSERT INTO t VALUES (2, '" .. ("x"):rep(MB) .. "');\n"):rep(8),
+        }
+        for i, text in ipairs(files) do
+            s:file(i + 1 .. "_x.up.sql", text)
+            local used = peak() - floor
+            assert(used <= 3 * #text, ("file %d: %.2f times its size"):format(i, used / #text))
+        end
+        assert.equal("120008", s:sql("SELECT count(*) FROM t"))
+    end)
+end)
