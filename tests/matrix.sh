@@ -1,9 +1,10 @@
 #!/bin/sh
 # matrix.sh BUILD - the specs on each server whose programs are in a folder of PG_BINDIRS
 #
-# Three at a time (JOBS): specs mostly wait. TAGS=server runs only the specs that depend on the server's version,
-# SPECS="spec/cli/up_spec.lua" only those of some files. Prints what failed and a line for each
-# server, then `N passed, N failed`; exits non-zero if anything failed or nothing ran.
+# Three at a time (JOBS): specs mostly wait. TAGS=server runs only the specs that depend on the
+# server's version, SPECS="spec/cli/up_spec.lua" only those of some files. Prints what failed and
+# a line for each server, then `N passed, N failed`; exits non-zero if anything failed or nothing
+# ran.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -18,7 +19,7 @@ one() {
     bad=$(grep -c '^not ok' "$out/tap")
     [ "$status" -eq 0 ] && [ "$ok" -gt 0 ] || [ "$bad" -gt 0 ] || bad=1
     [ "$bad" -eq 0 ] || grep -v '^ok' "$out/tap" "$out/err" -h >"$out/report"
-    version=$("$3/postgres" --version | sed 's/.*QL) //; s/ .*//')
+    version=$("$3/postgres" --version 2>/dev/null | sed 's/.*QL) //; s/ .*//')
     echo "PostgreSQL ${version:-in $3}: $ok passed, $bad failed" >>"$out/report"
     cat "$out/report"
     echo "$ok $bad" >"$out/count"
