@@ -56,12 +56,12 @@ describe("a backfill with throttle", function()
         s:expect(0, "up", "--count", "1")
         standby_is "sql 'SELECT pg_wal_replay_pause()'"
         s:sql("CREATE TABLE behind ()")
-        local run = begin("--timeout", "1s", "--migration-timeout", "1s", "--lock-retry", "1500ms")
+        local run = begin("--timeout", "2s", "--migration-timeout", "2s", "--lock-retry", "3s")
         open()
         run:says("waiting for standby 'walreceiver@local' to catch up (replica_lag = 300ms)")
         local at = rows()
         assert.is_true(at >= 300 and at < 2000)
-        support.sleep(3) -- a limit that ran would end it
+        support.sleep(5.2) -- a limit that ran would end it
         assert.equal(at, rows())
         s:expect(0, "backfill", "pause", "fill")
         assert.equal(11, run:wait().status)
@@ -76,10 +76,11 @@ describe("a backfill with throttle", function()
         assert.equal(0, run:wait().status)
         assert.equal("2000", s:sql("SELECT count(*) FROM t WHERE x = 1"))
         local url = s.url:gsub("host=[^&]+", "host=" .. standby)
+        local there = { env = { LUAMIG_DATABASE = url } }
         support.eventually(function()
-            return s:run("status", { env = { LUAMIG_DATABASE = url } }).out:find("2 applied", 1, true)
-                or s:run("backfill", "status", { env = { LUAMIG_DATABASE = url } }).out == "no backfill is under way\n"
+            return s:run("backfill", "status", there).out == "no backfill is under way\n"
         end, "the standby")
+        assert.matches("this server is read-only", s:expect(5, "backfill", "pause", "fill", there).err, 1, true)
     end)
 
     it("waits for a standby that is gone, until a signal", function()
