@@ -153,7 +153,7 @@ migrator_check_lock(struct migrator *m, struct error *err)
         return lease_confirm(&m->server, err);
     if (!guard_lock_held(&m->server.work, &guard, &held, err))
         return false;
-    return held || error_set(err, ERROR_LOCK, "the run lock was lost");
+    return held || error_set(err, ERROR_LOCK, "%s was lost", m->server.lock_name);
 }
 
 void
