@@ -12,6 +12,7 @@
 
 enum item {
     ITEM_BEGIN,
+    ITEM_PROLOGUE,
     ITEM_SETTING,
     ITEM_FENCE,
     ITEM_READ,
@@ -86,6 +87,7 @@ on_row(void *ctx, int id, PGresult *res)
         t->advanced = true;
         t->out->status = checkpoint_status(PQgetvalue(res, 0, 0));
         break;
+    case ITEM_PROLOGUE: pooler_note_backend(t->b->env->work, res); break;
     case ITEM_BEGIN:
     case ITEM_SETTING:
     case ITEM_CONSTRAINTS:
@@ -211,7 +213,7 @@ send_begin(struct turn *t)
 
     talk_send(&t->talk, ITEM_BEGIN, BACKFILL_BEGIN, NULL);
     if (prologue != NULL)
-        talk_send(&t->talk, ITEM_SETTING, prologue, NULL);
+        talk_send(&t->talk, ITEM_PROLOGUE, prologue, NULL);
     talk_send(&t->talk, ITEM_SETTING, backfill_settings(t->b, &t->arena), NULL);
     if (t->now != NULL)
         send_fence(t);
