@@ -28,7 +28,7 @@ describe("behind a pooler", function()
         end
     end
 
-    it("nothing is left in the pool: settings, locks, temporary tables, prepared statements", function()
+    it("#server nothing is left in the pool: settings, locks, temporary tables, prepared statements", function()
         s:sql("ALTER ROLE postgres IN DATABASE " .. s.name .. " SET statement_timeout = '50s'")
         local pool = s:pool { size = 3, settings = "server_idle_timeout = 0" }
         local look = "SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings"
@@ -69,11 +69,12 @@ describe("behind a pooler", function()
         s:sql("DROP ROLE " .. s.name)
     end)
 
-    it("a setting of the role that stands in the way is overruled, and stands again afterwards", function()
+    it("#server a setting of the role that stands in the way is overruled, and stands again afterwards", function()
         s:sql("ALTER ROLE postgres IN DATABASE " .. s.name .. " SET lock_timeout = '1ms';"
-            .. "ALTER ROLE postgres IN DATABASE " .. s.name .. " SET default_transaction_read_only = on")
+            .. "ALTER ROLE postgres IN DATABASE " .. s.name .. " SET default_transaction_read_only = on;"
+            .. "ALTER ROLE postgres IN DATABASE " .. s.name .. " SET idle_in_transaction_session_timeout = '100ms'")
         local pool = s:pool { size = 2 }
-        s:file("1_a.up.sql", "CREATE TABLE a (v int);")
+        s:file("1_a.up.sql", "CREATE TABLE a (v int); SELECT pg_sleep(0.3);")
         s:file("2_i.up.sql", "CREATE INDEX CONCURRENTLY a_v ON a (v);")
         s:expect(0, "up")
         assert.equal("1ms|on", pool:sql("SELECT current_setting('lock_timeout'),"
@@ -221,7 +222,7 @@ describe("behind a pooler", function()
         assert.is_nil(app:out():find("ERROR", 1, true), app:out())
     end)
 
-    it("kill -9 under CREATE INDEX CONCURRENTLY: the next run waits, other clients see nothing", function()
+    it("#server kill -9 under CREATE INDEX CONCURRENTLY: the next run waits, others see nothing", function()
         local pool = s:pool { size = 3 }
         s:file("1_a.up.sql", "CREATE TABLE a (v int); INSERT INTO a VALUES (1);")
         s:expect(0, "up")
