@@ -23,4 +23,14 @@ function phone.normalise(text, country)
     return "+" .. digits
 end
 
+--- Tells where a number is from.
+-- @tparam string number as normalise returns it: "+49301234"
+-- @treturn string|nil ISO 3166: "DE"; nil if it is none of the known ones
+function phone.country(number)
+    for country, code in pairs(CALLING_CODE) do
+        if number:sub(2, #code + 1) == code then return country end
+    end
+    return nil
+end
+
 return phone

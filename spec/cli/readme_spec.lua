@@ -41,7 +41,7 @@ describe("the README's Lua example", function()
     end)
 
     it("is found", function()
-        assert.equal(6, count)
+        assert.equal(7, count)
         local _, blocks = section:gsub("```lua\n", "")
         assert.equal(count, blocks)
     end)

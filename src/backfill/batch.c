@@ -4,6 +4,10 @@
 #include "pg/exec.h"
 #include "pg/role.h"
 
+#define FIRST_SLICE 4   /* rows that are mapped at a time */
+#define MOST_SLICE  256 /* between two looks at the server */
+#define SLICE_BYTES ((size_t)256 << 10)
+
 void
 batch_clear(struct batch *batch)
 {
@@ -81,10 +85,24 @@ mapped_bytes(const struct changes *changes)
     return bytes;
 }
 
-void
-backfill_map(struct backfill *b, struct batch *batch, size_t rows)
+/* So many rows that what they are mapped to is looked at before it is too much. */
+static size_t
+slice(const struct batch *batch)
 {
-    size_t last = batch->mapped + rows, bad = 0;
+    size_t bytes = mapped_bytes(&batch->changes), fit;
+
+    if (batch->mapped == 0)
+        return FIRST_SLICE;
+    fit = SLICE_BYTES * batch->mapped / (bytes + 1);
+    if (fit < 1)
+        return 1;
+    return fit < MOST_SLICE ? fit : MOST_SLICE;
+}
+
+void
+backfill_map(struct backfill *b, struct batch *batch)
+{
+    size_t last = batch->mapped + slice(batch), bad = 0;
     struct error why = { 0 };
 
     if (last > batch->rows.count)

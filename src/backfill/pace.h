@@ -7,7 +7,7 @@
 
 #define PACE_FIRST  500
 #define PACE_TARGET 250                /* ms */
-#define PACE_BYTES  ((int64_t)8 << 20) /* of what a batch reads */
+#define PACE_BYTES  ((int64_t)3 << 20) /* of what a batch reads and writes */
 
 struct pace {
     int64_t target; /* us that a batch is to take; 0: the size is fixed */

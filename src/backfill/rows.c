@@ -4,7 +4,7 @@
 
 #include "base/arena.h"
 
-#define KEPT ((size_t)16 << 20) /* bytes of memory that a large batch may leave */
+#define KEPT ((size_t)4 << 20) /* bytes of memory that a large batch may leave */
 
 void
 rows_reset(struct rows *rows)

@@ -18,7 +18,7 @@ struct failed_row {
 };
 
 #define BACKFILL_BEGIN "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-#define BACKFILL_BYTES ((size_t)8 << 20) /* that a batch may hold, read or mapped */
+#define BACKFILL_BYTES ((size_t)PACE_BYTES) /* that a batch may hold, read or mapped */
 
 #define WHOLE_RANGE SIZE_MAX /* as a failed row: the range is one key */
 
@@ -80,8 +80,8 @@ void batch_note_error(struct batch *batch, size_t row, const struct error *why);
 /* Whether it is the fault of one row: another range may go through (DESIGN 9.1). */
 bool backfill_is_row_error(const struct error *err);
 
-/* Maps the next so many rows; what map says goes into the batch. */
-void backfill_map(struct backfill *b, struct batch *batch, size_t rows);
+/* Maps the next few rows; what map says goes into the batch. */
+void backfill_map(struct backfill *b, struct batch *batch);
 
 /* The script's statement for the batch's range. */
 const char *backfill_script_sql(const struct backfill *b, const struct batch *batch,

@@ -7,7 +7,6 @@
 #include "pg/pooler.h"
 #include "pg/role.h"
 
-#define SLICE    256  /* rows that are mapped between two looks at the server */
 #define TO_CLEAN 5000 /* ms */
 
 enum item {
@@ -322,7 +321,7 @@ map_slice(struct turn *t)
     if (!next->present || t->b->spec->kind != BACKFILL_MAP || next->failed ||
         next->mapped == next->rows.count)
         return false;
-    backfill_map(t->b, next, SLICE);
+    backfill_map(t->b, next);
     return true;
 }
 

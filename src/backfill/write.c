@@ -5,6 +5,8 @@
 
 #include "pg/text.h"
 
+#define KEPT ((size_t)4 << 20) /* bytes of memory that a large batch may leave */
+
 void
 changes_init(struct changes *changes, const struct target *target, struct arena *arena)
 {
@@ -16,8 +18,11 @@ changes_init(struct changes *changes, const struct target *target, struct arena 
 void
 changes_reset(struct changes *changes)
 {
-    for (size_t i = 0; i < changes->width; i++)
+    for (size_t i = 0; i < changes->width; i++) {
+        if (changes->columns[i].size > KEPT)
+            strbuf_release(&changes->columns[i]);
         strbuf_reset(&changes->columns[i]);
+    }
     changes->count = 0;
 }
 
