@@ -112,6 +112,7 @@ tests: $(UNITS) $(REPLAY) $(BUILD)/tests/proxy $(BUILD)/tests/bench/timed
 bench:
 	@$(MAKE) --no-print-directory all $(BUILD)/tests/bench/timed
 	@tests/bench/run.sh $(BUILD)
+	@tests/bench/backfill.sh $(BUILD)
 
 fuzz:
 	@tests/fuzz.sh $(SECONDS)

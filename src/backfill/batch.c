@@ -9,16 +9,23 @@
 #define SLICE_BYTES ((size_t)256 << 10)
 
 void
-batch_clear(struct batch *batch)
+batch_rewind(struct batch *batch)
 {
-    arena_release(&batch->arena);
     rows_reset(&batch->rows);
     changes_reset(&batch->changes);
-    batch->range = (struct range){ 0 };
-    batch->present = batch->full = batch->failed = batch->skip = batch->retry = false;
+    batch->full = batch->failed = false;
     batch->cut = batch->mapped = 0;
     batch->errors = NULL;
     batch->error_count = 0;
+}
+
+void
+batch_clear(struct batch *batch)
+{
+    batch_rewind(batch);
+    arena_release(&batch->arena);
+    batch->range = (struct range){ 0 };
+    batch->present = batch->skip = batch->retry = false;
 }
 
 void

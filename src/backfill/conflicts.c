@@ -136,11 +136,11 @@ write_again(struct settling *s)
 
     if (s->values.count == 0)
         return true;
-    sql = write_sql(&b->target, s->batch->range.from, s->values.count, &s->arena);
+    sql = write_sql(&b->target, s->batch->range.from, &s->arena);
     changes_params(&s->values, &s->batch->range, s->values.width, &s->arena, &params);
     if (!exec_query(b->env->work, sql, &params, &res, s->err))
         return false;
-    written = strtoll(PQgetvalue(res, 0, 0), NULL, 10);
+    written = strtoll(PQcmdTuples(res), NULL, 10);
     PQclear(res);
     s->counts->written += written;
     s->counts->suppressed += (int64_t)s->values.count - written;

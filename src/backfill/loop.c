@@ -6,6 +6,8 @@
 #include "pg/exec.h"
 #include "pg/wait.h"
 
+#define CAREFUL 20 /* batches behind one that met a conflict */
+
 static void
 tell(struct backfill *b, const struct batch *batch, int64_t us, bool done)
 {
@@ -69,6 +71,10 @@ take_in(struct backfill *b, const struct turn_result *result)
     b->counts.suppressed += result->counts.suppressed;
     backfill_hold_clocks(b, b->env->lock_retry);
     warn_suppressed(b);
+    if (result->counts.conflicts + result->counts.suppressed > 0)
+        b->careful = CAREFUL;
+    else if (b->careful > 0)
+        b->careful--;
     tell(b, now, result->us, false);
 }
 
@@ -239,6 +245,10 @@ run_turn(struct backfill *b, struct error *err)
     if (last)
         batch_clear(b->next);
     switch (turn_run(b, &result, err)) {
+    case TURN_CONFLICT:
+        b->careful = CAREFUL;
+        batch_rewind(b->next);
+        return true;
     case TURN_LOST: return handle_lost(b, err);
     case TURN_FAILED: return handle_failure(b, err);
     case TURN_DONE: break;

@@ -55,6 +55,7 @@ struct backfill {
     struct batch slots[2];
     struct batch *now, *next;   /* that is written, that is read meanwhile */
     char *cursor;               /* malloc'ed; NULL: the start */
+    int careful;                /* batches that tell which rows they wrote */
     bool roles;                 /* the script has set a role */
     bool warned;                /* of suppressed writes */
     bool settled;               /* how it ended is written */
@@ -67,6 +68,9 @@ struct backfill {
 /* The first look at the standbys; and, behind a batch that took so long, the sleep. */
 bool backfill_begin_rests(struct backfill *b, struct error *err);
 bool backfill_rest(struct backfill *b, int64_t us, struct error *err);
+
+/* Forgets the batch's rows, keeps its range: it is to be read again. */
+void batch_rewind(struct batch *batch);
 
 /* Forgets what the batch holds; memory of rows is kept. */
 void batch_clear(struct batch *batch);
@@ -90,8 +94,9 @@ const char *backfill_script_sql(const struct backfill *b, const struct batch *ba
 /* How a turn ended. */
 enum turn_end {
     TURN_DONE,
-    TURN_FAILED, /* rolled back; *err says why */
-    TURN_LOST    /* rolled back: the fence found no row */
+    TURN_CONFLICT, /* rolled back: not all was written, and it was not told what was */
+    TURN_FAILED,   /* rolled back; *err says why */
+    TURN_LOST      /* rolled back: the fence found no row */
 };
 
 /* What came of a turn. */

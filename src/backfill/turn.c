@@ -31,6 +31,7 @@ struct turn {
     struct arena arena;
     struct error *err;
     bool fenced, advanced, committed;
+    bool conflict;       /* not all rows were written, and nobody knows which */
     const char *written; /* numbers of the rows that were, if not all were */
 };
 
@@ -102,8 +103,12 @@ on_end(void *ctx, int id, PGresult *res)
 
     if (id == ITEM_COMMIT)
         t->committed = strcmp(PQcmdStatus(res), "COMMIT") == 0;
-    if (id == ITEM_WRITE && t->b->spec->kind == BACKFILL_SQL)
+    if (id != ITEM_WRITE)
+        return;
+    if (t->b->spec->kind == BACKFILL_SQL)
         t->out->counts.written = strtoll(PQcmdTuples(res), NULL, 10);
+    else if (t->b->careful == 0)
+        t->conflict = strtoull(PQcmdTuples(res), NULL, 10) < t->now->changes.count;
 }
 
 static void
@@ -200,7 +205,9 @@ send_write(struct turn *t)
         changes_params(&now->changes, &now->range, now->changes.width, &t->arena,
                        &params);
         talk_send(&t->talk, ITEM_WRITE,
-                  write_sql(&b->target, now->range.from, now->changes.count, &t->arena),
+                  b->careful == 0 ? write_sql(&b->target, now->range.from, &t->arena)
+                                  : write_told_sql(&b->target, now->range.from,
+                                                   now->changes.count, &t->arena),
                   &params);
     }
 }
@@ -284,6 +291,8 @@ settle(struct turn *t)
 static bool
 is_ours(const struct turn *t)
 {
+    if (t->conflict)
+        return false;
     return t->now == NULL || (t->fenced && (t->advanced || t->now->retry));
 }
 
@@ -414,6 +423,8 @@ end_of(struct turn *t, bool ok)
     if (ok)
         error_set(t->err, ERROR_SQL, "the batch was rolled back at its COMMIT");
     roll_back(t);
+    if (t->conflict && t->err->kind == ERROR_NONE)
+        return TURN_CONFLICT;
     return t->err->kind == ERROR_NONE ? TURN_LOST : TURN_FAILED;
 }
 

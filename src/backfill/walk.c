@@ -82,12 +82,15 @@ walk_top_sql(const struct target *target, struct arena *arena)
 const char *
 walk_end_sql(const struct target *target, enum walk_from from, struct arena *arena)
 {
-    return arena_printf(arena,
-                        "SELECT pg_catalog.jsonb_build_array(%s) FROM %s WHERE %s"
-                        " ORDER BY %s OFFSET $3::pg_catalog.int8 - 1 LIMIT 1",
-                        walk_keys(target, "", arena), target->from,
-                        alias_condition(target, from, arena),
-                        walk_keys(target, "", arena));
+    const char *keys = walk_keys(target, "", arena);
+
+    /* In one SELECT the array would be built for each row that OFFSET passes by. */
+    return arena_printf(
+        arena,
+        "SELECT pg_catalog.jsonb_build_array(%s) FROM (SELECT %s FROM %s"
+        " WHERE %s ORDER BY %s OFFSET $3::pg_catalog.int8 - 1 LIMIT 1) %s",
+        keys, keys, target->from, alias_condition(target, from, arena), keys,
+        target->alias);
 }
 
 #define AWAY(name)                                                                       \

@@ -167,16 +167,16 @@ array_type(const struct target *t, size_t i)
  * script's condition cannot mean.
  */
 static void
-add_arrays(struct sql *sql, size_t columns)
+add_arrays(struct sql *sql, size_t columns, bool numbered)
 {
     strbuf_puts(&sql->text, "ROWS FROM (");
     for (size_t i = 0; i < columns; i++)
         strbuf_printf(&sql->text, "%spg_catalog.unnest($%zu::%s[])", i > 0 ? ", " : "",
                       i + 3, array_type(sql->target, i));
-    strbuf_puts(&sql->text, ") WITH ORDINALITY luamig_s (");
+    strbuf_puts(&sql->text, numbered ? ") WITH ORDINALITY luamig_s (" : ") luamig_s (");
     for (size_t i = 0; i < columns; i++)
-        strbuf_printf(&sql->text, "luamig_%zu, ", i + 1);
-    strbuf_puts(&sql->text, "luamig_n)");
+        strbuf_printf(&sql->text, "%sluamig_%zu", i > 0 ? ", " : "", i + 1);
+    strbuf_puts(&sql->text, numbered ? ", luamig_n)" : ")");
 }
 
 static void
@@ -190,30 +190,50 @@ add_same_key(struct sql *sql)
     strbuf_printf(&sql->text, " AND %s", sql->condition);
 }
 
-const char *
-write_sql(const struct target *target, enum walk_from from, size_t count,
-          struct arena *arena)
+static void
+add_update(struct sql *sql, bool numbered)
 {
-    struct sql sql = begin(target, from, arena);
-    size_t first = target->key_count + 2;
+    const struct target *t = sql->target;
+    size_t first = t->key_count + 2;
 
-    strbuf_printf(&sql.text, "WITH luamig_w AS (UPDATE %s SET ", target->from);
-    for (size_t i = 0; i < target->set_count; i++) {
-        const struct target_column *column = &target->sets[i];
+    strbuf_printf(&sql->text, "UPDATE %s SET ", t->from);
+    for (size_t i = 0; i < t->set_count; i++) {
+        const struct target_column *column = &t->sets[i];
 
-        strbuf_printf(&sql.text, "%s%s = luamig_s.luamig_%zu%s%s", i > 0 ? ", " : "",
+        strbuf_printf(&sql->text, "%s%s = luamig_s.luamig_%zu%s%s", i > 0 ? ", " : "",
                       column->ident, first + i, column->array ? "::" : "",
                       column->array ? column->type : "");
     }
-    strbuf_puts(&sql.text, " FROM ");
-    add_arrays(&sql, target->key_count + 1 + target->set_count);
-    strbuf_puts(&sql.text, " WHERE ");
-    add_same_key(&sql);
+    strbuf_puts(&sql->text, " FROM ");
+    add_arrays(sql, t->key_count + 1 + t->set_count, numbered);
+    strbuf_puts(&sql->text, " WHERE ");
+    add_same_key(sql);
+    strbuf_printf(&sql->text, " AND %s.xmin = luamig_s.luamig_%zu", t->alias,
+                  t->key_count + 1);
+}
+
+const char *
+write_sql(const struct target *target, enum walk_from from, struct arena *arena)
+{
+    struct sql sql = begin(target, from, arena);
+
+    add_update(&sql, false);
+    return end(&sql);
+}
+
+const char *
+write_told_sql(const struct target *target, enum walk_from from, size_t count,
+               struct arena *arena)
+{
+    struct sql sql = begin(target, from, arena);
+
+    strbuf_puts(&sql.text, "WITH luamig_w AS (");
+    add_update(&sql, true);
     strbuf_printf(&sql.text,
-                  " AND %s.xmin = luamig_s.luamig_%zu RETURNING luamig_s.luamig_n)"
+                  " RETURNING luamig_s.luamig_n)"
                   " SELECT pg_catalog.count(*), CASE WHEN pg_catalog.count(*) < %zu"
                   " THEN pg_catalog.array_agg(luamig_n) END FROM luamig_w",
-                  target->alias, target->key_count + 1, count);
+                  count);
     return end(&sql);
 }
 
@@ -225,7 +245,7 @@ write_again_sql(const struct target *target, enum walk_from from, const char *wh
 
     add_read_list(&sql);
     strbuf_printf(&sql.text, ", luamig_s.luamig_n FROM %s, ", target->from);
-    add_arrays(&sql, target->key_count);
+    add_arrays(&sql, target->key_count, true);
     strbuf_puts(&sql.text, " WHERE ");
     add_same_key(&sql);
     add_where(&sql, where);
