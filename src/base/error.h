@@ -51,6 +51,7 @@ struct error {
     size_t
         position; /* where in the failed statement, in characters, 1-based; 0: not said */
     size_t body_line; /* the line of a function's or DO's body; 0: not in one */
+    bool in_doubt;    /* a connection was lost: whether it took effect is not known */
     struct error_place place;
     struct error_place sql; /* in the SQL that a script sent; line 0: it was none */
 };

@@ -9,7 +9,7 @@ print_fate(struct progress *p, const struct event *e)
 {
     if (p->failed[0] == '\0')
         return;
-    if (!p->failed_keeps && e->error->kind == ERROR_CONNECT)
+    if (!p->failed_keeps && e->error->in_doubt)
         fputs("whether ", p->out);
     if (p->failed_keeps)
         fputs("what was done of ", p->out);
@@ -20,7 +20,7 @@ print_fate(struct progress *p, const struct event *e)
         fputs(" stays, `up` runs it again from its beginning; ", p->out);
     else if (p->failed_keeps)
         fputs(" is recorded, `up` goes on behind it; ", p->out);
-    else if (e->error->kind == ERROR_CONNECT)
+    else if (e->error->in_doubt)
         fputs(e->summary->kind == RUN_EXEC ? " was committed is not known; "
                                            : " was committed is told by its row; ",
               p->out);

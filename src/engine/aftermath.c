@@ -61,15 +61,32 @@ is_of_hook(const struct migrator *m, const struct error *err)
 }
 
 static void
-explain_lock_timeout(struct migrator *m, const struct content *content, struct error *err)
+explain_lock_timeout(struct migrator *m, struct error *err)
 {
     const char *blockers = m->activity.blockers;
 
-    (void)content;
     if (blockers[0] != '\0')
         error_detail(err, "Blocked by %s", blockers);
     error_hint(err, "Run `luamig up` again when the blocker has ended; lock_timeout "
                     "(--lock-timeout) says how long one attempt waits.");
+}
+
+/* The connection was lost: how one finds out what happened, if that is in doubt. */
+static void
+explain_loss(struct migrator *m, const struct content *content, struct error *err)
+{
+    struct error lost = *err;
+
+    if (lost.kind == ERROR_CONNECT) {
+        error_set(err, ERROR_CONNECT, "the connection was lost while %s ran",
+                  source_label(content->migration, m->arena));
+        error_detail(err, "%s", lost.detail[0] != '\0' ? lost.detail : lost.message);
+        error_text(err->where, sizeof(err->where), lost.where);
+        err->in_doubt = lost.in_doubt;
+    }
+    if (err->in_doubt)
+        error_hint(err, "Whether it was committed is told by its row: run `luamig up` "
+                        "again, it finds out.");
 }
 
 void
@@ -79,7 +96,10 @@ aftermath_explain(struct migrator *m, const struct content *content, struct erro
         strcmp(err->sqlstate, "2D000") == 0)
         error_hint(err, "%s", is_of_hook(m, err) ? hook_hint : no_transaction_hint);
     else if (strcmp(err->sqlstate, "55P03") == 0)
-        explain_lock_timeout(m, content, err);
+        explain_lock_timeout(m, err);
+    else if (err->kind == ERROR_TIMEOUT && m->activity.blocked)
+        error_detail(err, "Blocked by %s", m->activity.blockers);
+    explain_loss(m, content, err);
 }
 
 void
@@ -109,20 +129,6 @@ aftermath_is_half_done(struct migrator *m, const struct content *content,
         return false;
     error_hint(err, "`luamig up` goes on behind what was recorded.");
     return true;
-}
-
-void
-aftermath_explain_loss(struct migrator *m, const struct content *content,
-                       struct error *err)
-{
-    struct error lost = *err;
-
-    error_set(err, ERROR_CONNECT, "the connection was lost while %s ran",
-              source_label(content->migration, m->arena));
-    error_detail(err, "%s", lost.detail[0] != '\0' ? lost.detail : lost.message);
-    error_text(err->where, sizeof(err->where), lost.where);
-    error_hint(err, "Whether it was committed is told by its row: run `luamig up` again, "
-                    "it finds out.");
 }
 
 void

@@ -26,7 +26,10 @@ void aftermath_clean(struct migrator *m);
 /* After a COMMIT whose following DISCARD ALL was hit by a cancel. */
 void aftermath_committed(struct migrator *m);
 
-/* Adds the hints for what luamig knows better than the server: 25001, 55P04, 55P03. */
+/*
+ * Adds what luamig knows better than the server: 25001, 55P04; 55P03 and who was in the way;
+ * of a lost connection how one finds out what happened, if that is in doubt.
+ */
 void aftermath_explain(struct migrator *m, const struct content *content,
                        struct error *err);
 
@@ -38,10 +41,6 @@ void aftermath_explain_guard(struct migrator *m, struct error *err);
  * be at it.
  */
 bool aftermath_is_half_done(struct migrator *m, const struct content *content,
-                            struct error *err);
-
-/* The connection was lost: says so, and how one finds out what happened. */
-void aftermath_explain_loss(struct migrator *m, const struct content *content,
                             struct error *err);
 
 /* Writes the failure's history row; it is not essential: its own failure is a notice. */

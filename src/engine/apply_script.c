@@ -10,6 +10,7 @@
 #include "engine/own_lock.h"
 #include "engine/parts.h"
 #include "engine/ramp.h"
+#include "engine/rival.h"
 #include "engine/scripted.h"
 #include "pg/exec.h"
 #include "pg/steps.h"
@@ -24,6 +25,7 @@ struct scripted {
     size_t row_count;
     size_t next; /* number of the next step's row */
     struct frame_end end;
+    bool gave_way; /* the part that begins has begun before */
     struct host host;
     struct backfilled backfilled;
 };
@@ -51,6 +53,10 @@ begin(void *ctx, struct error *err)
     struct items items = { 0 };
     struct frame frame = frame_of(s, &items);
 
+    if (!s->gave_way)
+        ramp_part(s->m, s->content);
+    s->gave_way = false;
+    s->host.before_ddl = scripted_before_ddl(s->m, s->content, &s->arena);
     frame_add_begin(&frame, FRAME_BEGIN);
     frame_add_lock_timeout(&frame, false);
     return run_items(s, &items, err);
@@ -85,10 +91,7 @@ commit(void *ctx, const char *step, struct error *err)
     if (step != NULL && content_has_steps(s->content))
         add_step(s, &items, step);
     frame_add_commit(&frame);
-    if (!run_items(s, &items, err))
-        return false;
-    ramp_part_done(s->m, s->content);
-    return true;
+    return run_items(s, &items, err);
 }
 
 static bool
@@ -142,10 +145,8 @@ again(void *ctx, struct error *err)
 {
     struct scripted *s = ctx;
 
-    if (!ramp_again(s->m, s->content, err))
-        return false;
-    s->host.before_ddl = scripted_before_ddl(s->m, s->content, &s->arena);
-    return true;
+    s->gave_way = ramp_again(s->m, s->content, err);
+    return s->gave_way;
 }
 
 static void
@@ -204,6 +205,7 @@ run(struct scripted *s, struct error *err)
 {
     struct items items = { 0 };
     struct frame frame = frame_of(s, &items);
+    bool did = false;
 
     backfilled_init(&s->backfilled, s->m, s->content);
     s->host =
@@ -214,11 +216,14 @@ run(struct scripted *s, struct error *err)
                        .commit = commit,
                        .has_step = has_step,
                        .again = again,
-                       .before_ddl = scripted_before_ddl(s->m, s->content, &s->arena),
                        .outside = outside,
                        .backfill =
                            content_has_steps(s->content) ? &s->backfilled.env : NULL };
 
+    if (!rival_did(s->m, s->content, &did, err))
+        return APPLY_FAILED;
+    if (did)
+        return rival_or_ours(s->m, s->content);
     if (!read_steps(s, err) || !parts_begin(&frame, &s->end, err))
         return APPLY_FAILED;
     switch (scripted_run(s->m, s->content, &s->host, err)) {
@@ -240,6 +245,8 @@ settle(struct scripted *s, struct error *err)
     if (s->end.guard_failed)
         aftermath_explain_guard(s->m, err);
     migrator_heed(s->m);
+    if (s->end.step_is_there && !s->m->server.work.lost)
+        return DOUBT_AGAIN;
     return doubt_settle(s->m, s->content, err);
 }
 
@@ -250,15 +257,12 @@ explain(struct scripted *s, struct error *err, enum apply_result *result)
 
     migrator_grace(s->m, &grace, AFTERMATH_GRACE);
     aftermath_clean(s->m);
-    if (s->m->server.work.lost) {
-        aftermath_explain_loss(s->m, s->content, err);
-    } else {
+    if (err->kind != ERROR_CONNECT)
         content_place_script(s->content, err);
-        aftermath_explain(s->m, s->content, err);
-        if (aftermath_is_half_done(s->m, s->content, err))
-            *result = APPLY_IN_DOUBT;
-        aftermath_record(s->m, s->content, 0, err);
-    }
+    aftermath_explain(s->m, s->content, err);
+    if (aftermath_is_half_done(s->m, s->content, err))
+        *result = APPLY_IN_DOUBT;
+    aftermath_record(s->m, s->content, 0, err);
     migrator_heed(s->m);
 }
 
@@ -267,7 +271,7 @@ attempt(struct scripted *s, struct error *err, bool *another)
 {
     enum apply_result result = run(s, err);
 
-    if (result == APPLY_DONE)
+    if (result == APPLY_DONE || result == APPLY_BY_ANOTHER)
         return result;
     s->m->activity.paused = s->backfilled.env.paused;
     s->m->activity.taken_over = s->backfilled.env.taken_over;

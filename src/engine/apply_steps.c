@@ -7,6 +7,7 @@
 #include "engine/own_lock.h"
 #include "engine/parts.h"
 #include "engine/resume.h"
+#include "engine/rival.h"
 #include "engine/unit.h"
 #include "pg/wait.h"
 
@@ -83,12 +84,15 @@ check_alone(struct stepper *s)
     return true;
 }
 
+/* *did: somebody else has done all of it. */
 static bool
-begin(struct stepper *s)
+begin(struct stepper *s, bool *did)
 {
     struct session *work = &s->m->server.work;
 
-    if (!content_has_steps(s->content))
+    if (!rival_did(s->m, s->content, did, s->err))
+        return false;
+    if (*did || !content_has_steps(s->content))
         return true;
     s->steps = migrator_table(s->m, "_steps");
     if (!s->m->table.has_steps && !steps_create(work, s->steps, s->err))
@@ -110,14 +114,16 @@ tell_notices(struct stepper *s)
 }
 
 static bool
-run_all(struct stepper *s, bool *question)
+run_all(struct stepper *s, bool *did, bool *question)
 {
     struct items items = { 0 };
     struct frame frame = unit_frame(s, &items);
     const struct sql_file *sql = &s->content->sql;
 
     tell_notices(s);
-    if (!begin(s) || !parts_begin(&frame, &s->end, s->err))
+    if (!begin(s, did) || *did)
+        return *did;
+    if (!parts_begin(&frame, &s->end, s->err))
         return false;
     for (size_t i = 0; i < sql->unit_count; i++) {
         if (!do_unit(s, &sql->units[i], question))
@@ -137,6 +143,8 @@ settle(struct stepper *s)
     if (s->end.guard_failed)
         aftermath_explain_guard(s->m, s->err);
     migrator_heed(s->m);
+    if (s->end.step_is_there && !s->m->server.work.lost)
+        return DOUBT_AGAIN;
     return doubt_settle(s->m, s->content, s->err);
 }
 
@@ -146,24 +154,21 @@ explain(struct stepper *s, bool *in_doubt)
     struct stop grace;
 
     migrator_grace(s->m, &grace, AFTERMATH_GRACE);
-    if (s->m->server.work.lost) {
-        aftermath_explain_loss(s->m, s->content, s->err);
-    } else {
+    if (s->err->kind != ERROR_CONNECT)
         content_place(s->content, s->at, s->m->server.bytes, s->err);
-        aftermath_explain(s->m, s->content, s->err);
-        *in_doubt = *in_doubt || aftermath_is_half_done(s->m, s->content, s->err);
-        aftermath_record(s->m, s->content, s->at, s->err);
-    }
+    aftermath_explain(s->m, s->content, s->err);
+    *in_doubt = *in_doubt || aftermath_is_half_done(s->m, s->content, s->err);
+    aftermath_record(s->m, s->content, s->at, s->err);
     migrator_heed(s->m);
 }
 
 static enum apply_result
 attempt(struct stepper *s, bool *again)
 {
-    bool question = false;
+    bool question = false, did = false;
 
-    if (run_all(s, &question))
-        return APPLY_DONE;
+    if (run_all(s, &did, &question))
+        return did ? rival_or_ours(s->m, s->content) : APPLY_DONE;
     switch (settle(s)) {
     case DOUBT_DONE: return APPLY_DONE;
     case DOUBT_AGAIN: *again = true; return APPLY_FAILED;

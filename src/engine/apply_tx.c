@@ -10,6 +10,7 @@
 #include "engine/hooks.h"
 #include "engine/items.h"
 #include "engine/ramp.h"
+#include "engine/rival.h"
 #include "engine/scripted.h"
 #include "pg/wait.h"
 
@@ -242,8 +243,7 @@ failed_item(const struct attempt_tx *a)
 static enum apply_result
 judge_row(struct attempt_tx *a, struct error *err, bool *again)
 {
-    const struct migration *migration = a->content->migration;
-    const char *name = NULL;
+    bool did = false;
     struct error why = { 0 };
 
     if (strcmp(err->sqlstate, "55P03") == 0) {
@@ -252,19 +252,15 @@ judge_row(struct attempt_tx *a, struct error *err, bool *again)
                                   .text = a->m->activity.blockers[0] != '\0'
                                               ? a->m->activity.blockers
                                               : "another backend that applies it" });
+        ramp_attempt(a->m);
         *again = true;
         return APPLY_FAILED;
     }
-    if (strcmp(err->sqlstate, "23505") != 0 ||
-        !applied_name(&a->m->server.work, migrator_table(a->m, ""), migration->version,
-                      &a->arena, &name, &why) ||
-        name == NULL)
+    if (strcmp(err->sqlstate, "23505") != 0)
         return APPLY_FAILED;
-    if (strcmp(name, migration->name) == 0)
-        return APPLY_BY_ANOTHER;
-    error_set(err, ERROR_PLAN, "%s was applied meanwhile under another name: '%s'",
-              migration->version_text, name);
-    return APPLY_FAILED;
+    if (!rival_did(a->m, a->content, &did, &why) && why.kind == ERROR_PLAN)
+        *err = why;
+    return did && why.kind == ERROR_NONE ? APPLY_BY_ANOTHER : APPLY_FAILED;
 }
 
 /* 22P02 of the guard, 42P01 of the history: who took the lock or the record away? */
@@ -281,7 +277,7 @@ explain_guard(struct attempt_tx *a, struct error *err)
     if (a->m->server.lock_lost != NULL || !held) {
         error_set(err, ERROR_LOCK, "the run lock was lost while %s ran",
                   source_label(migration, &a->arena));
-        error_hint(err, "Nothing of the migration stays; run `luamig up` again.");
+        error_hint(err, "Run `luamig up` again.");
         return;
     }
     error_set(err, ERROR_SQL, "%s would drop or empty %s.%s; nothing was done",
@@ -318,7 +314,9 @@ describe(struct attempt_tx *a, const struct pipeline_item *item, struct error *e
 {
     if (item->mark == ITEM_CONSTRAINTS)
         error_within(err, "a deferred constraint, checked at the end of the file");
-    if (a->in_script)
+    if (err->kind == ERROR_CONNECT)
+        ; /* it is not the statement's doing */
+    else if (a->in_script)
         content_place_script(a->content, err);
     else
         content_place(a->content, item->statement, a->m->server.bytes, err);
@@ -347,11 +345,7 @@ settle(struct attempt_tx *a, const struct pipeline_item *item, struct error *err
     case DOUBT_FAILED: break;
     }
     *again = ramp_again(a->m, a->content, err);
-    if (*again)
-        return APPLY_FAILED;
-    if (a->m->server.work.lost)
-        aftermath_explain_loss(a->m, a->content, err);
-    else
+    if (!*again)
         record_failure(a, item, err);
     return APPLY_FAILED;
 }
@@ -405,18 +399,6 @@ attempt(struct migrator *m, const struct content *content, bool *last, struct er
     return result;
 }
 
-/* The rival may have been this run, before its connection was lost. */
-static enum apply_result
-name_rival(struct migrator *m, const struct content *content, enum apply_result result)
-{
-    struct error ignored = { 0 };
-    bool ours = false;
-
-    if (m->activity.losses > 0 && doubt_was_ours(m, content, &ours, &ignored) && ours)
-        return APPLY_DONE;
-    return result;
-}
-
 enum apply_result
 apply_tx(struct migrator *m, const struct content *content, struct error *err)
 {
@@ -432,5 +414,5 @@ apply_tx(struct migrator *m, const struct content *content, struct error *err)
         }
         result = attempt(m, content, &last, err, &again);
     } while (again);
-    return result == APPLY_BY_ANOTHER ? name_rival(m, content, result) : result;
+    return result == APPLY_BY_ANOTHER ? rival_or_ours(m, content) : result;
 }

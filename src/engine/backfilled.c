@@ -20,7 +20,7 @@ on_progress(void *ctx, const struct backfill_progress *progress, bool done)
     struct migrator *m = b->m;
     int64_t now = stop_now();
 
-    m->activity.losses = 0;
+    m->losses = 0;
     ramp_begin(m, b->content);
     if (!done && now - b->told < TELL_EVERY)
         return;

@@ -6,6 +6,7 @@
 #include "engine/doubt.h"
 #include "engine/hooks.h"
 #include "engine/ramp.h"
+#include "engine/rival.h"
 #include "engine/step.h"
 #include "engine/together.h"
 #include "engine/undo.h"
@@ -103,17 +104,14 @@ tell_failed_together(struct batch *b, size_t at)
     struct stop grace;
 
     migrator_grace(m, &grace, AFTERMATH_GRACE);
-    if (m->server.work.lost)
-        aftermath_explain_loss(m, content, b->err);
-    else
-        explain_together(b, content);
+    explain_together(b, content);
     aftermath_record(m, content, b->err->place.statement, b->err);
     migrator_heed(m);
-    b->summary->outcome = m->server.work.lost            ? OUTCOME_FAILED
-                          : b->err->kind == ERROR_SIGNAL ? OUTCOME_SIGNAL
-                          : b->err->kind == ERROR_LOCK   ? OUTCOME_LOCK_LOST
-                                                         : OUTCOME_RESTORED;
-    if (!m->server.work.lost)
+    b->summary->outcome = b->err->kind == ERROR_SIGNAL ? OUTCOME_SIGNAL
+                          : b->err->in_doubt           ? OUTCOME_FAILED
+                          : b->err->kind == ERROR_LOCK ? OUTCOME_LOCK_LOST
+                                                       : OUTCOME_RESTORED;
+    if (!b->err->in_doubt)
         b->summary->fate = "restored: the run was one transaction, and was rolled back";
     event.error = b->err;
     migrator_notify(m, event);
@@ -171,12 +169,34 @@ run_all_together(struct batch *b, int64_t *elapsed)
     return together_commit(b->m, b->survey->contents + first, b->count - first, b->err);
 }
 
+/* Without the run lock for a moment: a rival may have had it. */
+static bool
+is_still_pending(struct batch *b)
+{
+    struct migrator *m = b->m;
+    bool did = false;
+
+    for (b->at = b->first; m->losses > 0 && b->at < b->count; b->at++) {
+        const struct content *content = &b->survey->contents[b->at];
+
+        if (!rival_did(m, content, &did, b->err))
+            return false;
+        if (!did)
+            continue;
+        error_set(b->err, ERROR_PLAN, "another run has applied %s meanwhile",
+                  source_label(content->migration, m->arena));
+        return error_hint(b->err, "Run `luamig up` again.");
+    }
+    return true;
+}
+
 static bool
 try_together(struct batch *b, size_t first, int64_t *elapsed)
 {
     b->again = false;
     b->at = first;
-    if ((!together_begin(b->m, NULL, b->err) || !run_all_together(b, elapsed)) &&
+    if ((!is_still_pending(b) || !together_begin(b->m, NULL, b->err) ||
+         !run_all_together(b, elapsed)) &&
         !fail_together(b))
         return false;
     tell_together(b, first, elapsed);
@@ -192,6 +212,7 @@ apply_together(struct batch *b, size_t first)
 
     if (!done)
         ramp_begin(b->m, &b->survey->contents[first]);
+    b->m->losses = 0;
     b->first = first;
     b->again = !done;
     while (!done && b->again)

@@ -269,6 +269,8 @@ frame_run(const struct frame *frame, bool serial, struct frame_end *end,
         end->statement = failed->statement;
         end->guard_failed = failed->mark == ITEM_GUARD && failed->statement == 0 &&
                             strcmp(err->sqlstate, "22P02") == 0;
+        end->step_is_there =
+            failed->mark == ITEM_STEP && strcmp(err->sqlstate, "23505") == 0;
     }
     ok = ok || items_has(items, pipeline.answered, ITEM_COMMIT);
     items_release(items);

@@ -80,6 +80,8 @@ void frame_add_record_end(const struct frame *frame);
 struct frame_end {
     size_t statement;  /* the file's one that failed; 0: it was none */
     bool guard_failed; /* the lock, or the row */
+    bool
+        step_is_there; /* the row in _steps: a run that was killed has done it after all */
 };
 
 /*

@@ -20,17 +20,17 @@ struct activity {
     const struct content *content; /* NULL: nothing runs */
     size_t statement;              /* that runs now, 1-based; 0: luamig's own */
     int64_t since;                 /* monotonic ms */
-    size_t losses;                 /* of the connection, or the run lock */
     bool paused;                   /* a person has paused its backfill */
     bool taken_over;               /* another run has its backfill now */
     char blockers[1024];           /* the last ones seen; "" if none */
+    bool blocked;                  /* they were there when it was looked last */
 };
 
 /* Attempts at table locks, engine/ramp. */
 struct ramp {
     size_t attempt; /* 1, 2, ... */
-    int64_t until;  /* monotonic ms: lock_retry is spent */
-    int64_t began;  /* monotonic ms: the attempt; of the first one 0 */
+    int64_t left;   /* ms of lock_retry */
+    int64_t began;  /* monotonic ms: the attempt */
     int64_t told;   /* monotonic ms: progress was told last */
 };
 
@@ -71,6 +71,7 @@ struct migrator {
     struct second_lock second;
     struct activity activity;
     struct ramp ramp;
+    size_t losses; /* of connection or run lock, since the migration began */
 };
 
 /* Fills *m; nothing is opened yet. command is for application_name. */

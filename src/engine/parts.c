@@ -36,6 +36,7 @@ parts_begin(const struct frame *frame, struct frame_end *end, struct error *err)
 
     if (!hooks_has(frame->m, HOOK_BEFORE_MIGRATION))
         return true;
+    ramp_part(frame->m, frame->content);
     do
         done = run_before(frame, end, err);
     while (!done && is_to_run_again(frame, err));
@@ -67,6 +68,7 @@ parts_record(const struct frame *frame, const char *steps, struct frame_end *end
 {
     bool done;
 
+    ramp_part(frame->m, frame->content);
     do
         done = record(frame, steps, end, err);
     while (!done && hooks_has(frame->m, HOOK_AFTER_MIGRATION) &&

@@ -20,15 +20,27 @@ ramp_begin(struct migrator *m, const struct content *content)
 
     if (m->undoing && retry > UNDO_RETRY)
         retry = UNDO_RETRY;
-    m->ramp = (struct ramp){ .attempt = 1, .until = stop_now() + retry };
+    m->ramp = (struct ramp){ .attempt = 1, .left = retry, .began = stop_now() };
     m->server.watch.every = 0;
 }
 
 void
-ramp_part_done(struct migrator *m, const struct content *content)
+ramp_attempt(struct migrator *m)
 {
-    if (m->background)
-        ramp_begin(m, content);
+    m->ramp.began = stop_now();
+    stop_limit(m->stop, LIMIT_MIGRATION, m->stop->clocks[LIMIT_MIGRATION].limit);
+}
+
+void
+ramp_part(struct migrator *m, const struct content *content)
+{
+    int64_t left = m->ramp.left;
+
+    ramp_begin(m, content);
+    if (!m->background)
+        m->ramp.left = left;
+    m->activity.blockers[0] = '\0';
+    m->activity.blocked = false;
 }
 
 /* What the file, or a fixed setting, says; -1: the ramp decides. */
@@ -46,19 +58,25 @@ ramp_is_on(const struct migrator *m, const struct content *content)
     return fixed(m, content) < 0 && !m->dry_run;
 }
 
-int64_t
-ramp_timeout(const struct migrator *m, const struct content *content, bool ddl)
+static int64_t
+timeout_of(const struct migrator *m, const struct content *content, size_t attempt)
 {
     static const int64_t steps[] = { 100, 100, 200, 300, 500 };
     const size_t count = sizeof(steps) / sizeof(steps[0]);
 
     if (fixed(m, content) >= 0)
         return fixed(m, content);
-    if (!ddl || m->dry_run)
-        return ROWS_TIMEOUT;
-    if (m->ramp.attempt <= count)
-        return steps[m->ramp.attempt - 1];
+    if (attempt <= count)
+        return steps[attempt - 1];
     return m->server.deadlock_timeout + BEHIND_DEADLOCK;
+}
+
+int64_t
+ramp_timeout(const struct migrator *m, const struct content *content, bool ddl)
+{
+    if (fixed(m, content) < 0 && (!ddl || m->dry_run))
+        return ROWS_TIMEOUT;
+    return timeout_of(m, content, m->ramp.attempt);
 }
 
 static bool
@@ -69,17 +87,22 @@ is_about_locks(const struct error *err)
             strcmp(err->sqlstate, "40001") == 0);
 }
 
-/* Full jitter: anything from nothing to the longest of this attempt. */
+/*
+ * Full jitter: anything from nothing to the longest of this attempt, but the last attempt
+ * begins before lock_retry is spent. Negative: it is spent.
+ */
 static int64_t
-pause_of(size_t attempt)
+pause_of(const struct migrator *m, int64_t timeout)
 {
     double longest = FIRST_PAUSE;
+    int64_t pause, most = m->ramp.left - timeout;
 
-    for (size_t i = 1; i < attempt && longest < LONGEST_PAUSE; i++)
+    for (size_t i = 1; i < m->ramp.attempt && longest < LONGEST_PAUSE; i++)
         longest *= 1.6;
     if (longest > LONGEST_PAUSE)
         longest = LONGEST_PAUSE;
-    return random() % ((int64_t)longest + 1);
+    pause = random() % ((int64_t)longest + 1);
+    return pause < most ? pause : most;
 }
 
 static void
@@ -107,35 +130,46 @@ wait_a_little(struct migrator *m, int64_t ms, struct error *err)
         stop_poll(m->stop, NULL, 0, left);
         cause = stop_cause(m->stop);
     }
-    if (cause != STOP_NONE)
-        return wait_cause_error(m->stop, cause, err);
-    stop_limit(m->stop, LIMIT_MIGRATION, m->stop->clocks[LIMIT_MIGRATION].limit);
-    return true;
+    if (cause == STOP_NONE)
+        return true;
+    wait_cause_error(m->stop, cause, err);
+    if (m->activity.blockers[0] != '\0')
+        error_detail(err, "Blocked by %s", m->activity.blockers);
+    return false;
+}
+
+static void
+explain_spent(const struct migrator *m, const struct content *content, struct error *err)
+{
+    char spent[32];
+
+    words_setting(content->directives.has_lock_retry ? content->directives.lock_retry
+                                                     : m->settings->lock_retry,
+                  spent, sizeof(spent));
+    error_within(err, "given up after %zu attempt%s (lock_retry = %s)", m->ramp.attempt,
+                 m->ramp.attempt == 1 ? "" : "s", spent);
 }
 
 bool
 ramp_again(struct migrator *m, const struct content *content, struct error *err)
 {
-    int64_t pause = pause_of(m->ramp.attempt);
+    int64_t next = timeout_of(m, content, m->ramp.attempt + 1), pause;
 
     if (!is_about_locks(err) || m->server.work.lost || m->server.lock_lost != NULL ||
         m->dry_run)
         return false;
-    if (stop_now() + pause >= m->ramp.until) {
-        char spent[32];
-
-        words_setting(content->directives.has_lock_retry ? content->directives.lock_retry
-                                                         : m->settings->lock_retry,
-                      spent, sizeof(spent));
-        error_within(err, "given up after %zu attempt%s (lock_retry = %s)",
-                     m->ramp.attempt, m->ramp.attempt == 1 ? "" : "s", spent);
+    m->ramp.left -= stop_now() - m->ramp.began;
+    pause = pause_of(m, next);
+    if (pause < 0) {
+        explain_spent(m, content, err);
         return false;
     }
     tell(m, err, pause);
-    m->ramp.attempt++;
+    m->ramp.left -= pause;
     if (!wait_a_little(m, pause, err))
         return false;
-    m->ramp.began = stop_now();
-    m->server.watch.every = ramp_timeout(m, content, true) / 2;
+    m->ramp.attempt++;
+    m->server.watch.every = next / 2;
+    ramp_attempt(m);
     return true;
 }

@@ -14,17 +14,21 @@
 /* Begins a migration: the first attempt, and lock_retry from now. */
 void ramp_begin(struct migrator *m, const struct content *content);
 
+/* Begins another attempt, which has all of the migration's time (migration_timeout). */
+void ramp_attempt(struct migrator *m);
+
+/*
+ * Begins a part of a migration that runs in parts: it gives way by itself. lock_retry is
+ * for all that gave way together; in the background, where a run may last for days, for each
+ * part alone.
+ */
+void ramp_part(struct migrator *m, const struct content *content);
+
 /* lock_timeout in ms for the attempt at hand: of what may take strong locks, or of rows. */
 int64_t ramp_timeout(const struct migrator *m, const struct content *content, bool ddl);
 
 /* Whether lock_timeout changes when the first DDL of a migration comes behind other things. */
 bool ramp_is_on(const struct migrator *m, const struct content *content);
-
-/*
- * Behind each part of a migration that is committed: in the background, where a run may last
- * for days, each part has lock_retry of its own.
- */
-void ramp_part_done(struct migrator *m, const struct content *content);
 
 /*
  * After a failure that was rolled back: whether it is worth another attempt. If so the

@@ -5,6 +5,7 @@
 
 #include "engine/aside.h"
 #include "engine/batch.h"
+#include "engine/doubt.h"
 #include "engine/hooks.h"
 #include "engine/migrator.h"
 #include "engine/preflight.h"
@@ -171,20 +172,42 @@ apply_plan(struct run *run)
            step_may_go_on(m, run->summary, run->err);
 }
 
+static bool
+look(struct run *run, bool *nothing)
+{
+    bool ok = quick_look(run, nothing);
+
+    while (!ok && doubt_reconnect(&run->m, run->err))
+        ok = quick_look(run, nothing);
+    return ok;
+}
+
+/* Nothing was tried yet: what a lost connection took with it is done again. */
+static bool
+lock_and_plan(struct run *run)
+{
+    struct migrator *m = &run->m;
+    bool ok;
+
+    do
+        ok = (m->locked || run->request->background || migrator_lock(m, run->err)) &&
+             plan_in_full(run);
+    while (!ok && doubt_reconnect(m, run->err));
+    return ok;
+}
+
 /* Told to the observer before the lock is waited for; a broken hooks file is not waited for. */
 static bool
 prepare(struct run *run)
 {
     struct migrator *m = &run->m;
-    bool background = run->request->background;
-    enum hooks_part part = background           ? HOOKS_BACKGROUND
-                           : run->request->redo ? HOOKS_SECOND
-                                                : HOOKS_UP;
+    enum hooks_part part = run->request->background ? HOOKS_BACKGROUND
+                           : run->request->redo     ? HOOKS_SECOND
+                                                    : HOOKS_UP;
 
     migrator_notify(m, (struct event){ .kind = EVENT_RUN_STARTED,
                                        .steps = run->survey.plan.step_count });
-    return hooks_open(m, part, run->err) && (background || migrator_lock(m, run->err)) &&
-           plan_in_full(run);
+    return hooks_open(m, part, run->err) && lock_and_plan(run);
 }
 
 /* false with outcome REFUSED as long as nothing was tried. */
@@ -195,9 +218,8 @@ run_steps(struct run *run)
     bool nothing;
 
     run->summary->outcome = OUTCOME_REFUSED;
-    if (!read_files(run) || !connect_work(run) || !quick_look(run, &nothing))
-        return false;
-    if (!nothing && !prepare(run))
+    if (!read_files(run) || !connect_work(run) || !look(run, &nothing) ||
+        (!nothing && !prepare(run)))
         return false;
     run->summary->nothing_to_do = survey->plan.step_count == 0;
     if (!run->summary->nothing_to_do)

@@ -117,6 +117,7 @@ step_run(struct migrator *m, const struct content *content, struct step_place pl
     enum apply_result result;
 
     m->activity = (struct activity){ .content = content, .since = stop_now() };
+    m->losses = 0;
     migrator_notify(m, event);
     ramp_begin(m, content);
     start_clock(m, &content->directives);

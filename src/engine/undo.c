@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/strbuf.h"
+#include "engine/doubt.h"
 #include "engine/step.h"
 #include "pg/steps.h"
 
@@ -17,6 +18,7 @@ struct undoing {
     struct run_summary *summary;
     struct error *err;
     size_t steps, step; /* to undo; at it */
+    bool committed;     /* the step that failed had been, after all */
     struct strbuf undone, blank, left;
 };
 
@@ -73,6 +75,8 @@ undo_all(struct undoing *u, bool half_done)
         add_name(&u->left, &undo->downs[undo->failed]);
         return false;
     }
+    if (u->committed && !undo_one(u, undo->failed, false))
+        return false;
     for (size_t i = undo->failed; i > 0; i--) {
         if (undo->mine[i - 1] && !undo_one(u, i - 1, false))
             return false;
@@ -162,7 +166,7 @@ settle(struct undoing *u, bool done, enum outcome was)
 {
     struct run_summary *summary = u->summary;
 
-    if (!done && count_mine(u->undo) == 0 && !u->undo->half_done)
+    if (!done && count_mine(u->undo) == 0 && !u->undo->half_done && !u->err->in_doubt)
         return; /* nothing of this run stays, so there was nothing to undo */
     if (!done) {
         summary->outcome = OUTCOME_NOT_RESTORED;
@@ -174,17 +178,37 @@ settle(struct undoing *u, bool done, enum outcome was)
     summary->fate = tell_restored(u);
 }
 
+/* A lost connection may have left open whether the last one was committed. */
+static bool
+settle_doubt(struct undoing *u, struct error *err)
+{
+    struct content up = u->undo->downs[u->undo->failed];
+
+    if (!u->err->in_doubt || up.migration == NULL)
+        return true;
+    up.down = false;
+    if (!doubt_was_ours(u->undo->m, &up, &u->committed, err))
+        return false;
+    u->err->in_doubt = false;
+    u->summary->applied += u->committed;
+    u->summary->pending -= u->committed;
+    return true;
+}
+
 static bool
 run(struct undoing *u)
 {
     const struct undo *undo = u->undo;
-    struct error why = *u->err;
+    struct error why = { 0 };
     bool half_done;
 
-    if (undo->m->server.work.lost || undo->m->server.lock_lost != NULL)
+    if (!doubt_recover(undo->m, &why) || !settle_doubt(u, &why)) {
+        error_detail(u->err, "%s", why.message);
         return error_within(u->err, "what this run applied could not be undone");
-    half_done = is_half_done(u);
-    u->steps = count_mine(undo) + half_done;
+    }
+    why = *u->err;
+    half_done = !u->committed && is_half_done(u);
+    u->steps = count_mine(undo) + half_done + u->committed;
     migrator_notify(undo->m, (struct event){ .kind = EVENT_UNDO_STARTED,
                                              .level = PROBLEM_NOTE,
                                              .text = "undoing what this run applied",

@@ -317,12 +317,12 @@ unit_run_patiently(struct stepper *s, const struct sql_unit *unit)
 {
     struct error ignored = { 0 };
 
+    ramp_part(s->m, s->content);
     while (!unit_run(s, unit, false)) {
         if (unit->kind == UNIT_UNDONE || class_of(s, unit)->kind == SQL_OUTSIDE ||
             s->m->server.work.lost || !exec_rollback(&s->m->server.work, &ignored) ||
             !ramp_again(s->m, s->content, s->err))
             return false;
     }
-    ramp_part_done(s->m, s->content);
     return true;
 }

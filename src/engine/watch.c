@@ -44,6 +44,7 @@ look(struct migrator *m, struct session *control, struct arena *arena)
 
     if (!blockers_of(control, pid, arena, &text, &err))
         return NULL;
+    m->activity.blocked = text != NULL;
     if (text != NULL) {
         error_text(m->activity.blockers, sizeof(m->activity.blockers), text);
         return arena_printf(arena, "waiting for %s", text);

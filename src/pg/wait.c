@@ -210,7 +210,7 @@ wait_error(const struct wait *wait, struct error *err)
 
     if (wait->lock_lost) {
         error_set(&why, ERROR_LOCK, "%s", server->lock_lost);
-        error_hint(&why, "Nothing of the migration stays; run `luamig up` again.");
+        error_hint(&why, "Run `luamig up` again.");
     } else if (wait->cause != STOP_NONE) {
         wait_cause_error(server->stop, wait->cause, &why);
     } else {
