@@ -150,6 +150,7 @@ assert_fate(const struct migration *migration, const char *mode, enum error_kind
 
     watch(&w, (struct progress){ 0 });
     error_set(&err, kind, "bad");
+    err.in_doubt = kind == ERROR_CONNECT;
     tell_failed_of(&w, migration, mode, &err);
     tell_finished(&w, (struct run_summary){ .outcome = OUTCOME_FAILED, .pending = 1 },
                   &err);

@@ -137,10 +137,43 @@ describe("statements mode #server", function()
             assert.matches("could not create unique index", r.err)
             assert.matches("dropped invalid index", r.err)
             assert.equal("0", s:sql("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass"))
-            s:sql("DELETE FROM luamig.applied_migrations_steps")
         end
         s:sql("TRUNCATE t")
         s:expect(0, "up")
+    end)
+
+    it("does not take what failed for done, and lets it be mended", function()
+        s:sql("CREATE TABLE t (a int, b int); CREATE INDEX t_b ON t (a)")
+        s:file("1_a.up.sql", "CREATE INDEX CONCURRENTLY t_b ON t (b);")
+        for _ = 1, 2 do assert.matches("already exists", s:expect(7, "up").err) end
+        s:file("1_a.up.sql", "CREATE INDEX CONCURRENTLY t_bb ON t (b);"):expect(0, "up")
+        assert.is_true(s:has("t_bb"))
+    end)
+
+    -- A run that was killed in the second statement: its mark is there, its backend is not.
+    local function killed_in(text)
+        s:file("1_a.up.sql", HEAD .. "SELECT 1;\n" .. text .. ";\nSELECT 1/0;")
+        s:expect(7, "up")
+        s:sql("UPDATE luamig.applied_migrations_steps SET state = 'started', pid = 0 WHERE n = 2")
+        s:file("1_a.up.sql", HEAD .. "SELECT 1;\n" .. text .. ";\nSELECT 1;")
+    end
+
+    it("drops what a killed REINDEX left", function()
+        s:sql("CREATE TABLE t (a int); CREATE INDEX t_a ON t (a)")
+        killed_in("REINDEX INDEX CONCURRENTLY t_a")
+        s:sql("CREATE INDEX t_a_ccnew1 ON t (a); UPDATE pg_index SET indisvalid = false"
+            .. " WHERE indexrelid = 't_a_ccnew1'::regclass")
+        s:expect(0, "up")
+        assert.is_false(s:has("t_a_ccnew1"))
+        assert.is_true(s:has("t_a"))
+    end)
+
+    it("does not take an index of the same name elsewhere for the one of a killed build", function()
+        s:sql("CREATE SCHEMA o; CREATE TABLE o.t (a int); CREATE TABLE t (a int)")
+        killed_in('CREATE INDEX CONCURRENTLY "t_A" ON o.t (a)')
+        s:sql('DROP INDEX o."t_A"; CREATE INDEX "t_A" ON t (a)')
+        s:expect(0, "up")
+        assert.is_true(s:has('o."t_A"'))
     end)
 
     it("resumes a build that was killed: the orphan is waited for, the leftover dropped", function()

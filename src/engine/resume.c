@@ -92,23 +92,67 @@ ask(const struct resume *r, const char *sql, const char *name, bool *yes,
     return true;
 }
 
-/* Drops what a killed build left, so that it can be built again. */
+/*
+ * Of the statement's own table: an index of the same name elsewhere on the search_path is
+ * another. A table that is not named is found through the index.
+ */
+static const char index_of_sql[] =
+    "SELECT c.oid, i.indisvalid FROM pg_catalog.pg_index i"
+    " JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
+    " WHERE CASE WHEN $1::pg_catalog.text IS NULL"
+    " THEN c.oid = pg_catalog.to_regclass($2)"
+    " ELSE i.indrelid = pg_catalog.to_regclass($1)"
+    " AND c.relname = (pg_catalog.parse_ident($2))[1]::pg_catalog.name END";
+
 static bool
-drop_invalid(const struct resume *r, struct error *err)
+find_index(const struct resume *r, const char **oid, bool *valid, struct error *err)
 {
+    PGresult *res;
+
+    *oid = NULL;
+    *valid = false;
+    if (!exec_query(&r->m->server.work, index_of_sql,
+                    PG_PARAMS(class_of(r)->relation, class_of(r)->index), &res, err))
+        return false;
+    if (PQntuples(res) > 0) {
+        *oid = arena_strdup(r->arena, PQgetvalue(res, 0, 0));
+        *valid = PQgetvalue(res, 0, 1)[0] == 't';
+    }
+    PQclear(res);
+    return true;
+}
+
+/* x_ccnew, x_ccold, x_ccnew1: what REINDEX CONCURRENTLY works with. */
+static bool
+is_of_reindex(const char *name)
+{
+    size_t len = strlen(name);
+
+    while (len > 0 && name[len - 1] >= '0' && name[len - 1] <= '9')
+        len--;
+    return len > 6 && (strncmp(name + len - 6, "_ccnew", 6) == 0 ||
+                       strncmp(name + len - 6, "_ccold", 6) == 0);
+}
+
+/*
+ * Drops what a killed build left, so that it can be built again. An unnamed one's leftover
+ * cannot be told from another's and stays; `verify` names it. oid NULL: of a REINDEX.
+ */
+static bool
+drop_invalid(const struct resume *r, const char *oid, struct error *err)
+{
+    const struct sql_class *class = class_of(r);
     struct indexes found;
 
-    if (!indexes_invalid(&r->m->server.work, class_of(r)->relation, NULL, r->arena,
-                         &found, err))
+    if (!indexes_invalid(&r->m->server.work, class->relation,
+                         oid == NULL ? class->index : NULL, r->arena, &found, err))
         return false;
     for (size_t i = 0; i < found.count; i++) {
         const struct index *index = &found.list[i];
-        const char *named = class_of(r)->index;
+        bool left =
+            oid != NULL ? strcmp(index->oid, oid) == 0 : is_of_reindex(index->name);
 
-        /* An unnamed build's leftover cannot be told from another's: only named ones. */
-        if (index->building || named == NULL || strcmp(named, index->name) != 0)
-            continue;
-        if (!indexes_drop(&r->m->server.work, index, err))
+        if (left && !index->building && !indexes_drop(&r->m->server.work, index, err))
             return false;
     }
     return true;
@@ -117,16 +161,20 @@ drop_invalid(const struct resume *r, struct error *err)
 static enum resume_action
 decide_index(const struct resume *r, struct error *err)
 {
-    static const char valid_sql[] =
-        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_index i"
-        " WHERE i.indexrelid = pg_catalog.to_regclass($1) AND i.indisvalid)";
+    const char *oid = NULL;
     bool valid = false;
 
-    if (class_of(r)->index != NULL && !ask(r, valid_sql, class_of(r)->index, &valid, err))
+    if (class_of(r)->index != NULL && !find_index(r, &oid, &valid, err))
         return RESUME_FAILED;
     if (valid)
         return RESUME_FINISH;
-    return drop_invalid(r, err) ? RESUME_AGAIN : RESUME_FAILED;
+    return oid == NULL || drop_invalid(r, oid, err) ? RESUME_AGAIN : RESUME_FAILED;
+}
+
+static enum resume_action
+decide_reindex(const struct resume *r, struct error *err)
+{
+    return drop_invalid(r, NULL, err) ? RESUME_AGAIN : RESUME_FAILED;
 }
 
 /* sql answers whether the object named is there; done when that is as it should be. */
@@ -181,7 +229,7 @@ decide_started(const struct resume *r, struct error *err)
         return decide_exists(r, subscription_sql, true, err);
     case OUTSIDE_DROP_SUBSCRIPTION: return decide_exists(r, subscription_sql, false, err);
     case OUTSIDE_DETACH: return decide_exists(r, attached_sql, false, err);
-    case OUTSIDE_REINDEX:
+    case OUTSIDE_REINDEX: return decide_reindex(r, err);
     case OUTSIDE_REINDEX_MANY:
     case OUTSIDE_VACUUM:
     case OUTSIDE_CLUSTER:

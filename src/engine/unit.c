@@ -174,10 +174,10 @@ run_undone(struct stepper *s, const struct sql_unit *unit)
     return unit_send_items(s, &items, true) && mark(s, unit, true);
 }
 
-bool
-unit_finish(struct stepper *s, const struct sql_unit *unit)
+/* Changes the row of a started one. */
+static bool
+change_mark(struct stepper *s, const char *sql)
 {
-    struct step_key key = unit_key(s, unit);
     struct items items = { 0 };
     struct frame frame = unit_frame(s, &items);
 
@@ -185,9 +185,39 @@ unit_finish(struct stepper *s, const struct sql_unit *unit)
         return true;
     frame_add_begin(&frame, FRAME_BEGIN);
     items_add(&items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp", NULL);
-    add_own(s, &items, steps_finish_sql(&key, s->steps, &s->arena), NULL);
+    add_own(s, &items, sql, NULL);
     items_add(&items, ITEM_COMMIT, "COMMIT", NULL);
     return unit_send_items(s, &items, false);
+}
+
+bool
+unit_finish(struct stepper *s, const struct sql_unit *unit)
+{
+    struct step_key key = unit_key(s, unit);
+
+    return change_mark(s, steps_finish_sql(&key, s->steps, &s->arena));
+}
+
+/*
+ * The server said that it failed: no later run needs to ask whether it happened, and the
+ * statement may be mended. Only a procedure may have committed some of it.
+ */
+static void
+unmark(struct stepper *s, const struct sql_unit *unit)
+{
+    struct step_key key = unit_key(s, unit);
+    struct error why = *s->err;
+    struct frame_end end = s->end;
+    struct stop grace;
+
+    if (s->m->server.work.lost || class_of(s, unit)->outside == OUTSIDE_NONE)
+        return;
+    migrator_grace(s->m, &grace, AFTERMATH_GRACE);
+    change_mark(s, steps_unmark_sql(&key, s->steps, &s->arena));
+    migrator_heed(s->m);
+    *s->err = why;
+    s->end = end;
+    s->at = unit->first + 1;
 }
 
 /* Sends statement n as it stands, outside a transaction. */
@@ -228,7 +258,10 @@ run_outside(struct stepper *s, const struct sql_unit *unit, bool marked)
     if (!marked && !mark(s, unit, false))
         return false;
     s->at = unit->first + 1;
-    return outside_run(&outside, s->err) && unit_finish(s, unit);
+    if (outside_run(&outside, s->err))
+        return unit_finish(s, unit);
+    unmark(s, unit);
+    return false;
 }
 
 /* It had done nothing yet: 2D000, a DO or CALL that commits; 25001, §3's list is short. */

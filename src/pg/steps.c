@@ -128,6 +128,15 @@ steps_finish_sql(const struct step_key *key, const char *ident, struct arena *ar
 }
 
 const char *
+steps_unmark_sql(const struct step_key *key, const char *ident, struct arena *arena)
+{
+    return arena_printf(arena,
+                        "DELETE FROM %s WHERE version = %" PRId64
+                        " AND direction = '%s' AND n = %zu AND state = 'started'",
+                        ident, key->version, key->direction, key->n);
+}
+
+const char *
 steps_delete_sql(int64_t version, const char *ident, struct arena *arena)
 {
     return arena_printf(arena, "DELETE FROM %s WHERE version = %" PRId64, ident, version);

@@ -53,6 +53,10 @@ const char *steps_insert(const struct step_key *key, bool done, const char *iden
 const char *steps_finish_sql(const struct step_key *key, const char *ident,
                              struct arena *arena);
 
+/* DELETE of a started row: it failed, and has done nothing. */
+const char *steps_unmark_sql(const struct step_key *key, const char *ident,
+                             struct arena *arena);
+
 /* DELETE of a version's rows. */
 const char *steps_delete_sql(int64_t version, const char *ident, struct arena *arena);
 
