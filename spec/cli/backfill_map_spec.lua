@@ -26,7 +26,9 @@ describe("db:backfill with map", function()
     assert(row.id > 10)
     if row.id % 2 == 0 then return { x = row.name .. '"\\,{}' } end
   end]])
-        s:expect(0, "up")
+        local events = s:expect(0, "up", "--json").out
+        assert.matches('"event":"progress".-"backfill":{"name":"b","table":"t","rows":2500,"total":2500,"percent":100',
+            events)
         assert.equal("1245|t", s:sql("SELECT count(x), bool_and(x = name || '\"\\,{}' AND id > 10 AND id % 2 = 0)"
             .. " FROM t WHERE x IS NOT NULL"))
         assert.equal("", state())

@@ -229,8 +229,11 @@ run_all(struct backfill *b, struct error *err)
         walked = false;
     }
     backfill_hold_clocks(b, b->env->lock_retry);
-    return retry_all(b, err) && (walked || backfill_walk(b, err)) && verify(b, err) &&
-           write_end(b, CHECKPOINT_DONE, NULL, err);
+    if (!retry_all(b, err) || (!walked && !backfill_walk(b, err)) || !verify(b, err) ||
+        !write_end(b, CHECKPOINT_DONE, NULL, err))
+        return false;
+    backfill_tell(b, 0, 0, true);
+    return true;
 }
 
 /* What stopped it stays with it, for those who ask. */

@@ -8,21 +8,22 @@
 
 #define CAREFUL 20 /* batches behind one that met a conflict */
 
-static void
-tell(struct backfill *b, const struct batch *batch, int64_t us, bool done)
+void
+backfill_tell(struct backfill *b, int64_t keys, int64_t us, bool done)
 {
     struct backfill_env *env = b->env;
-    double rate = us > 0 ? 1e6 * (double)batch->range.keys / (double)us : 0;
+    double rate = us > 0 ? 1e6 * (double)keys / (double)us : b->rate;
     struct checkpoint now = { .rows = b->rows,
                               .estimate = b->total,
                               .status = done ? CHECKPOINT_DONE : CHECKPOINT_RUNNING };
     struct backfill_progress p = { .name = b->spec->name,
                                    .table = b->target.shown,
                                    .rows = b->rows,
-                                   .total = b->total > b->rows ? b->total : b->rows,
+                                   .total =
+                                       b->total > b->rows && !done ? b->total : b->rows,
                                    .percent = checkpoint_percent(&now),
                                    .eta = -1,
-                                   .batch = batch->range.keys,
+                                   .batch = keys,
                                    .elapsed = us / 1000,
                                    .lag = throttle_lag(&b->throttle),
                                    .conflicts = b->counts.conflicts,
@@ -75,7 +76,7 @@ take_in(struct backfill *b, const struct turn_result *result)
         b->careful = CAREFUL;
     else if (b->careful > 0)
         b->careful--;
-    tell(b, now, result->us, false);
+    backfill_tell(b, now->range.keys, result->us, false);
 }
 
 /* What lies ahead becomes the next range, what was read becomes what is written. */
@@ -108,24 +109,20 @@ move_on(struct backfill *b, const struct turn_result *result)
 }
 
 /*
- * A batch that could not be taken whole ends before the row where it was cut; *stop: that
+ * A batch that could not be taken whole ends before the row where it was cut; false: that
  * is the first one, and it has failed.
  */
 static bool
-shorten(struct backfill *b, bool *stop, struct error *err)
+shorten(struct backfill *b, struct error *err)
 {
     struct batch *now = b->now;
 
-    *stop = false;
     if (!now->present || (!now->full && !now->failed))
         return true;
-    *stop = now->failed && (now->cut == 0 || !backfill_is_row_error(&now->why));
-    if (*stop) {
+    if (now->failed && (now->cut == 0 || !backfill_is_row_error(&now->why))) {
         *err = now->why;
         return false;
     }
-    if (!now->failed && now->cut < now->mapped)
-        return error_set(err, ERROR_INTERNAL, "a batch was cut in what was mapped");
     now->range.keys = (int64_t)now->cut;
     return backfill_begin(b, false, err) &&
            backfill_cursor(b, &now->rows, now->cut - 1, &now->arena, &now->range.hi,
@@ -231,15 +228,14 @@ may_go_on(struct backfill *b, struct error *err)
     return cause == STOP_NONE || wait_cause_error(stop, cause, err);
 }
 
-/* One turn and what follows it; *stop: a person, or a row that map failed at, says so. */
+/* One turn and what follows it; false: a failure, a person, or a row that map failed at. */
 static bool
 run_turn(struct backfill *b, struct error *err)
 {
     struct turn_result result;
-    struct error why = { 0 };
-    bool stop, last, wrote = b->now->present;
+    bool last, wrote = b->now->present;
 
-    if (!may_go_on(b, err) || !shorten(b, &stop, err))
+    if (!may_go_on(b, err) || !shorten(b, err))
         return false;
     last = b->now->present && b->now->failed;
     if (last)
@@ -256,8 +252,7 @@ run_turn(struct backfill *b, struct error *err)
     if (b->now->present)
         take_in(b, &result);
     if (last) {
-        why = b->now->why;
-        *err = why;
+        *err = b->now->why;
         return false;
     }
     if (result.status == CHECKPOINT_PAUSED || result.status == CHECKPOINT_CANCELLED)

@@ -5,11 +5,14 @@ static bool
 heed(struct backfill *b, struct error *err)
 {
     struct checkpoint row = { 0 };
-    bool found;
+    struct arena arena = { 0 };
+    bool found = false;
+    bool ok = backfill_begin(b, true, err) &&
+              claim_read(&b->claim, &arena, &found, &row, err) &&
+              backfill_commit(b, true, err);
 
-    if (!backfill_begin(b, true, err) ||
-        !claim_read(&b->claim, &b->arena, &found, &row, err) ||
-        !backfill_commit(b, true, err))
+    arena_release(&arena);
+    if (!ok)
         return false;
     if (found && (row.status == CHECKPOINT_PAUSED || row.status == CHECKPOINT_CANCELLED))
         return backfill_say_stopped(b, row.status, err);

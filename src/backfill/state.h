@@ -137,6 +137,9 @@ void backfill_clear(struct backfill *b);
 /* A range behind the cursor, in the slot where its kind begins; *end: all is walked. */
 bool backfill_begin_range(struct backfill *b, bool *end, struct error *err);
 
+/* Tells how far it is, after a batch of so many keys; or that it is done. */
+void backfill_tell(struct backfill *b, int64_t keys, int64_t us, bool done);
+
 /* Walks to the end; or tries a failed key (a cursor) again. */
 bool backfill_walk(struct backfill *b, struct error *err);
 bool backfill_retry(struct backfill *b, const char *key, struct error *err);
