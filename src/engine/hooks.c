@@ -234,7 +234,6 @@ hooks_in_transaction(struct migrator *m, const struct content *content,
                          .work = &m->server.work,
                          .is_hook = true,
                          .in_transaction = true,
-                         .before_ddl = scripted_before_ddl(m, content, &arena),
                          .log = scripted_log,
                          .waiting = scripted_waiting };
     struct script_facts facts = scripted_facts(m, content);
@@ -243,6 +242,7 @@ hooks_in_transaction(struct migrator *m, const struct content *content,
 
     if (!hooks_has(m, event))
         return SCRIPT_DONE;
+    host.before_ddl = scripted_before_ddl(m, content, &arena);
     call = call_of(m, event);
     call.host = &host;
     call.migration = &facts;
