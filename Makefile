@@ -5,6 +5,7 @@
 # make test          C unit tests and busted specs against servers of their own
 # make test-matrix   the specs on each server of PG_BINDIRS="/usr/lib/postgresql/15/bin ..."
 # make lint          clang-format, layers, sizes, luacheck, cppcheck
+# make faults        makes things go wrong, for up to ten minutes
 # make bench         ratios against psql
 # make fuzz          each fuzz target for SECONDS=60
 # V=1                show the commands
@@ -41,6 +42,7 @@ SRC   := $(sort $(wildcard src/*.c src/*/*.c))
 LUA   := $(sort $(wildcard lua/luamig/*.lua))
 TEST  := $(sort $(wildcard tests/test_*.c))
 FUZZ  := $(sort $(wildcard tests/fuzz_*.c))
+FAULTS := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/faults/*.c)))
 OBJ   := $(SRC:%.c=$(BUILD)/%.o) $(BUILD)/embed.o
 LIB   := $(filter-out $(BUILD)/src/main.o,$(OBJ))
 UNITS := $(TEST:%.c=$(BUILD)/%)
@@ -83,6 +85,9 @@ $(REPLAY): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIB)
 $(BUILD)/tests/proxy $(BUILD)/tests/bench/timed: $(BUILD)/%: $(BUILD)/%.o
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ -pie
 
+$(BUILD)/tests/faults/faults: $(FAULTS)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ -pie -lpq
+
 install: $(BUILD)/luamig $(BUILD)/luamig.so
 	install -D -m 755 $(BUILD)/luamig $(DESTDIR)$(PREFIX)/bin/luamig
 	install -D -m 755 $(BUILD)/luamig.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/luamig.so
@@ -106,8 +111,12 @@ test-matrix:
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/proxy $(BUILD)/tests/bench/timed
 	@PG_BINDIRS="$(PG_BINDIRS)" TAGS="$(TAGS)" SPECS="$(SPECS)" tests/matrix.sh $(BUILD)
 
-tests: $(UNITS) $(REPLAY) $(BUILD)/tests/proxy $(BUILD)/tests/bench/timed
+tests: $(UNITS) $(REPLAY) $(BUILD)/tests/proxy $(BUILD)/tests/bench/timed $(BUILD)/tests/faults/faults
 .SECONDARY:
+
+faults:
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/proxy $(BUILD)/tests/faults/faults
+	@tests/faults/run.sh $(BUILD) $(ONLY)
 
 bench:
 	@$(MAKE) --no-print-directory all $(BUILD)/tests/bench/timed
@@ -132,5 +141,5 @@ format:
 clean:
 	rm -rf build build-san build-clang build-fuzz
 
--include $(OBJ:.o=.d) $(UNITS:=.d) $(REPLAY:=.d) $(BUILD)/tests/pgtest.d
-.PHONY: all install deps demo test test-matrix tests bench fuzz lint format clean
+-include $(OBJ:.o=.d) $(UNITS:=.d) $(REPLAY:=.d) $(BUILD)/tests/pgtest.d $(FAULTS:.o=.d)
+.PHONY: all install deps demo test test-matrix tests faults bench fuzz lint format clean

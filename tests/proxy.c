@@ -6,9 +6,13 @@
  * line is appended to COUNTS: how many Sync and Query messages the client sent, each of
  * which the server answers at once.
  *
- * With a third argument, a file that holds "N a" or "N b", the first connection that sends
- * its Nth such message is cut there, once: b, before the server gets it; a, after the
- * server has answered, and the answer is swallowed.
+ * With a third argument, a file that holds "N MODE", the first connection that sends its
+ * Nth such message is cut there, once:
+ *
+ *     b  before the server gets it          a  after the server answered; the answer is swallowed
+ *     c  at once, when the server has it    p  when the server has only the first half
+ *     h  the client alone: the server answers, and keeps the connection for a while
+ *     d  the same, but the server gets the message only after a while
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -53,7 +57,7 @@ count_byte(struct count *c, uint8_t byte)
     c->have = 0;
 }
 
-/* How the connection is to be cut now: a, b, or 0. Whoever takes the file away cuts. */
+/* How the connection is to be cut now, or 0. Whoever takes the file away cuts. */
 static char
 cut_now(const struct count *count)
 {
@@ -80,23 +84,49 @@ write_all(int to, const uint8_t *bytes, ssize_t len)
     return true;
 }
 
+/* Until the server has been quiet for a moment; nobody hears what it says. */
+static void
+swallow(int server, int quiet)
+{
+    struct pollfd fd = { .fd = server, .events = POLLIN };
+    uint8_t buffer[16384];
+
+    while (poll(&fd, 1, quiet) > 0 && read(server, buffer, sizeof(buffer)) > 0)
+        ;
+}
+
+/* The client's end goes; what the server gets of the message, and when, is the mode's. */
+static void
+cut(int client, int server, const uint8_t *bytes, ssize_t got, char mode)
+{
+    if (mode == 'd' || mode == 'h')
+        shutdown(client, SHUT_RDWR);
+    if (mode == 'd')
+        usleep(150000);
+    if (mode != 'b')
+        write_all(server, bytes, mode == 'p' ? got / 2 : got);
+    if (mode == 'a')
+        swallow(server, 100);
+    if (mode == 'd' || mode == 'h')
+        swallow(server, 1500);
+}
+
 static bool
 forward(int from, int to, struct count *count)
 {
     uint8_t buffer[16384];
     ssize_t got = read(from, buffer, sizeof(buffer));
-    char cut;
+    char mode;
 
     if (got <= 0)
         return false;
     for (ssize_t i = 0; count != NULL && i < got; i++)
         count_byte(count, buffer[i]);
-    cut = count != NULL ? cut_now(count) : 0;
-    if (cut == 'b' || !write_all(to, buffer, got))
-        return false;
-    if (cut == 'a')
-        usleep(200000); /* the server is done by then, and nobody hears of it */
-    return cut == 0;
+    mode = count != NULL ? cut_now(count) : 0;
+    if (mode == 0)
+        return write_all(to, buffer, got);
+    cut(from, to, buffer, got, mode);
+    return false;
 }
 
 static int

@@ -1,6 +1,6 @@
 #!/bin/sh
 # run.sh BUILD - all tests: C units, corpora of the fuzz targets, busted specs, those of
-# migrations-example too
+# migrations-example too, and a short cut of the suite that makes things go wrong
 #
 # Each test makes its own database on a server that is started here. Ends with one line
 # `N passed, N failed`; exits non-zero if anything failed or nothing ran.
@@ -52,11 +52,16 @@ echo "units: $passed passed, $failed failed"
 asan=$(ldd "$build/luamig.so" | sed -n 's/.*libasan.* => \([^ ]*\).*/\1/p')
 export LUAMIG="$PWD/$build/luamig" LUAMIG_BUILD="$PWD/$build" out asan
 mkdir "$out/specs"
+(
+    "$here/faults/run.sh" "$build" brief >"$out/specs/faults.tap" 2>"$out/specs/faults.err"
+    echo $? >"$out/specs/faults.status"
+) &
 find "$here/../spec" "$here/../migrations-example/spec" -name '*_spec.lua' | sort | xargs -r -P "${JOBS:-3}" -I {} sh -c '
     name=$(echo "$1" | tr / _)
     case $1 in */migrations-example/*) [ -z "$asan" ] || export LD_PRELOAD="$asan" ;; esac
     busted -o TAP --cpath="$LUAMIG_BUILD/?.so" "$1" >"$out/specs/$name.tap" 2>"$out/specs/$name.err"
     echo $? >"$out/specs/$name.status"' sh {}
+wait
 for status in "$out"/specs/*.status; do
     [ -f "$status" ] || continue
     tap=${status%.status}.tap

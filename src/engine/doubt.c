@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "engine/aftermath.h"
 #include "engine/own_lock.h"
@@ -35,6 +36,13 @@ is_alive(const struct session *session)
            PQconsumeInput(session->conn) == 1 && PQstatus(session->conn) == CONNECTION_OK;
 }
 
+/* admin_shutdown, crash_shutdown: a session was ended while it began, work may follow. */
+static bool
+is_shutdown(const struct error *err)
+{
+    return strcmp(err->sqlstate, "57P01") == 0 || strcmp(err->sqlstate, "57P02") == 0;
+}
+
 /* Whether a failure is a lost connection, or a lost run lock that can be had again. */
 static bool
 is_loss(struct migrator *m, const struct error *err)
@@ -47,7 +55,7 @@ is_loss(struct migrator *m, const struct error *err)
         return false;
     if (err->kind == ERROR_CONNECT)
         work->lost = work->lost || !is_alive(work);
-    return work->lost || m->server.lock.lost ||
+    return work->lost || m->server.lock.lost || is_shutdown(err) ||
            (err->kind == ERROR_LOCK && m->settings->lock == LOCK_ADVISORY && m->locked &&
             !m->second.refused);
 }

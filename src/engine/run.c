@@ -44,6 +44,9 @@ connect_work(struct run *run)
 {
     bool ok = migrator_connect(&run->m, run->err);
 
+    /* It was ended while it began: that is no answer. */
+    if (!ok && strcmp(run->err->sqlstate, "57P01") == 0)
+        ok = migrator_connect(&run->m, run->err);
     run->summary->target = run->m.label;
     return ok;
 }

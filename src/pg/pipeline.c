@@ -218,16 +218,21 @@ run_piped(struct run *run)
 
 #define COPY_CHUNK ((size_t)64 * 1024)
 
-/* Feeds the data, looking up for errors and signals between the chunks. */
+/* Feeds the data, looking up for signals between the chunks. false: it ends here. */
 static bool
 put_copy_data(struct run *run, const struct pipeline_item *item)
 {
+    const struct stop *stop = run->pipeline->session->server->stop;
     size_t done = 0;
 
     while (done < item->copy_length) {
         size_t len = item->copy_length - done;
         int put;
 
+        if (stop_cause(stop) != STOP_NONE) {
+            wait_for(&run->wait, POLLIN | POLLOUT); /* takes note of it */
+            return false;
+        }
         len = len < COPY_CHUNK ? len : COPY_CHUNK;
         put = PQputCopyData(run->conn, item->copy_data + done, (int)len);
         if (put < 0)
@@ -245,8 +250,9 @@ end_copy_in(struct run *run, const struct pipeline_item *item)
     const char *refuse =
         item->copy_data == NULL ? "COPY FROM STDIN needs its data in the file" : NULL;
 
-    if (refuse == NULL)
-        put_copy_data(run, item); /* a failure shows in the next result */
+    /* A failure shows in the next result. */
+    if (refuse == NULL && !put_copy_data(run, item))
+        refuse = "luamig stops";
     while (PQputCopyEnd(run->conn, refuse) == 0) {
         if (!wait_for(&run->wait, POLLIN | POLLOUT))
             return false;
