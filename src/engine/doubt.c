@@ -30,10 +30,16 @@ struct orphans {
 
 /* What its socket knows by now; a server that restarted has closed it. */
 static bool
+stands(const struct session *session)
+{
+    return session->conn != NULL && PQconsumeInput(session->conn) == 1 &&
+           PQstatus(session->conn) == CONNECTION_OK;
+}
+
+static bool
 is_alive(const struct session *session)
 {
-    return session->conn != NULL && !session->lost &&
-           PQconsumeInput(session->conn) == 1 && PQstatus(session->conn) == CONNECTION_OK;
+    return !session->lost && stands(session);
 }
 
 /* admin_shutdown, crash_shutdown: a session was ended while it began, work may follow. */
@@ -53,6 +59,9 @@ is_loss(struct migrator *m, const struct error *err)
         return false;
     if (m->settings->lock == LOCK_LEASE && m->server.lock_lost != NULL)
         return false;
+    if (err->kind == ERROR_CONNECT && err->sqlstate[0] == '\0' && !m->server.lock.lost &&
+        stands(work))
+        return false; /* something else was refused, as by a pooler without room */
     if (err->kind == ERROR_CONNECT)
         work->lost = work->lost || !is_alive(work);
     return work->lost || m->server.lock.lost || is_shutdown(err) ||

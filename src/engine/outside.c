@@ -93,8 +93,12 @@ clean_index(const struct outside *o, const struct indexes *before, struct error 
     struct stop grace;
 
     migrator_grace(o->m, &grace, AFTERMATH_GRACE);
-    if (!drop_leftover(o, before) && err->hint[0] == '\0')
-        error_hint(err, "An invalid index may be left: `luamig verify` names it.");
+    if (!drop_leftover(o, before)) {
+        if (o->left != NULL)
+            *o->left = true;
+        if (err->hint[0] == '\0')
+            error_hint(err, "An invalid index may be left: `luamig verify` names it.");
+    }
     migrator_heed(o->m);
 }
 

@@ -19,6 +19,7 @@ struct outside {
         sweep; /* an invalid index of the name to be built is a leftover: drop it first */
     bool (*send)(void *ctx, struct error *err);
     void *ctx;
+    bool *left; /* NULL, or told: an invalid index may be left */
 };
 
 bool outside_run(const struct outside *outside, struct error *err);

@@ -199,7 +199,7 @@ unit_finish(struct stepper *s, const struct sql_unit *unit)
 }
 
 /*
- * The server said that it failed: no later run needs to ask whether it happened, and the
+ * The server said that it failed, and nothing is left of it: no later run needs to ask whether it happened, and the
  * statement may be mended. Only a procedure may have committed some of it.
  */
 static void
@@ -248,19 +248,22 @@ send_at(void *ctx, struct error *err)
 static bool
 run_outside(struct stepper *s, const struct sql_unit *unit, bool marked)
 {
+    bool left = false;
     struct outside outside = { .m = s->m,
                                .class = class_of(s, unit),
                                .arena = &s->arena,
                                .timed = s->content->directives.has_timeout,
                                .send = send_at,
-                               .ctx = s };
+                               .ctx = s,
+                               .left = &left };
 
     if (!marked && !mark(s, unit, false))
         return false;
     s->at = unit->first + 1;
     if (outside_run(&outside, s->err))
         return unit_finish(s, unit);
-    unmark(s, unit);
+    if (!left && s->err->kind == ERROR_SQL)
+        unmark(s, unit);
     return false;
 }
 
