@@ -67,6 +67,17 @@ assert(not ok and db:value "SELECT 1" == 1)
         s:expect(0, "up", "--memory", "16MiB")
     end)
 
+    it("db:update_many cuts nothing to the length of a type's name", function()
+        s:file("2_x.up.lua", [[
+db:exec "CREATE TABLE c (id int PRIMARY KEY, c char(5), bits bit(3), v varchar(3))"
+db:exec "INSERT INTO c VALUES (1)"
+assert(db:update_many { "c", key = "id", set = { "c", "bits" }, rows = { { id = 1, c = "abc", bits = "101" } } } == 1)
+local ok, err = db:try(db.update_many, db, { "c", key = "id", set = "v", rows = { { id = 1, v = "abcd" } } })
+assert(not ok and err.sqlstate == "22001", err)]])
+        s:expect(0, "up")
+        assert.equal("abc  |101", s:sql("SELECT c, bits FROM c"))
+    end)
+
     it("db:update_many writes sets of rows, with the column's own types", function()
         s:file("2_x.up.lua", [[
 db:exec "INSERT INTO t (id, name) SELECT i, 'n' FROM generate_series(1, 25000) i"
