@@ -40,14 +40,17 @@ add_file(struct texts *texts, const struct content *content)
     }
 }
 
-/* What the row and the history keep: the name, and the down as it is now. */
+/*
+ * What the row and the history keep: the name, and the down as it is now. Among the downs
+ * a repeatable's place is blank.
+ */
 static bool
 is_recordable(struct migrator *m, const struct content *content, struct error *err)
 {
     struct session *work = &m->server.work;
     const char *undo = content->undo.bytes, *at = content->path;
 
-    if (content->unrecorded)
+    if (content->unrecorded || content->migration == NULL)
         return true;
     if (encoding_keeps(work, content->migration->name, err)) {
         at = content->migration->down.path;

@@ -240,23 +240,25 @@ create(lua_State *L, struct scratch *s)
     s->settings.database = conninfo_with_database(s->server, s->name, &s->arena);
 }
 
+static bool
+check_server(const char *url, struct error *err)
+{
+    if (url != NULL && url[0] != '\0')
+        return conninfo_check(url, err) || error_within(err, "LUAMIG_TEST_URL");
+    error_set(err, ERROR_USAGE, "luamig.scratch: LUAMIG_TEST_URL is not set");
+    return error_hint(err, "Set it to a server on which databases may be made for tests: "
+                           "LUAMIG_TEST_URL=postgres://postgres@localhost/postgres");
+}
+
 static void
 find_server(lua_State *L, struct scratch *s)
 {
     const char *url = getenv("LUAMIG_TEST_URL");
     struct error err = { 0 };
 
-    if (url == NULL || url[0] == '\0') {
-        error_set(&err, ERROR_USAGE, "luamig.scratch: LUAMIG_TEST_URL is not set");
-        error_hint(&err, "Set it to a server on which databases may be made for tests: "
-                         "LUAMIG_TEST_URL=postgres://postgres@localhost/postgres");
+    if (!check_server(url, &err))
         raise_error(L, &err);
-    }
     s->server = arena_strdup(&s->arena, url);
-    if (!conninfo_check(url, &err)) {
-        error_within(&err, "LUAMIG_TEST_URL");
-        raise_error(L, &err);
-    }
 }
 
 /* Its failure leaves no database behind for the collector. */
