@@ -2,7 +2,8 @@
 # standby.sh start|stop|sql TEXT - a streaming standby of the server of with-postgres.sh; start
 # prints the socket folder that it listens in, sql runs a statement there
 #
-# Copied as any backup is, without pg_basebackup: not every server's folder has one.
+# Copied as any backup is, without pg_basebackup: not every server's folder has one. There is
+# one at a time: whoever counts the server's standbys must not see another test's.
 set -eu
 dir=$LUAMIG_TEST_DIR/standby
 as_owner() {
@@ -11,6 +12,12 @@ as_owner() {
 cd "$LUAMIG_TEST_DIR"
 case $1 in
 start)
+    tries=900
+    until mkdir "$dir.taken" 2>/dev/null; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || exit 1
+        sleep 0.2
+    done
     begin="pg_backup_start('standby', true)" end="pg_backup_stop(false)"
     if [ "$(psql -XqAt -d "$LUAMIG_TEST_URL" -c "SHOW server_version_num")" -lt 150000 ]; then
         begin="pg_start_backup('standby', true, false)" end="pg_stop_backup(false, false)"
@@ -26,7 +33,7 @@ SQL
     : >"$dir/standby.signal"
     mkdir "$dir/socket"
     [ "$(id -u)" -ne 0 ] || chown -R postgres "$dir"
-    as_owner "$PG_BINDIR/pg_ctl" -D "$dir" -l "$dir/server.log" -w \
+    as_owner "$PG_BINDIR/pg_ctl" -D "$dir" -l "$dir/server.log" -w -t 180 \
         -o "-k '$dir/socket' -c listen_addresses=''" start >/dev/null
     echo "$dir/socket"
     ;;
@@ -35,7 +42,7 @@ sql)
     psql -XqAt -v ON_ERROR_STOP=1 -d "$url" -c "$2"
     ;;
 stop)
-    as_owner "$PG_BINDIR/pg_ctl" -D "$dir" -m immediate -w stop >/dev/null
-    rm -rf "$dir" "$dir.label"
+    as_owner "$PG_BINDIR/pg_ctl" -D "$dir" -m immediate -w stop >/dev/null || true
+    rm -rf "$dir" "$dir.label" "$dir.taken"
     ;;
 esac
