@@ -117,6 +117,7 @@ tests: $(UNITS) $(REPLAY) $(BUILD)/tests/proxy $(BUILD)/tests/bench/timed $(BUIL
 faults:
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/proxy $(BUILD)/tests/faults/faults
 	@tests/faults/run.sh $(BUILD) $(ONLY)
+	@$(if $(ONLY),,tests/faults/backfill.sh $(BUILD))
 
 bench:
 	@$(MAKE) --no-print-directory all $(BUILD)/tests/bench/timed

@@ -7,6 +7,7 @@ describe("a backfill beside an application", function()
     after_each(support.cleanup)
 
     local CLIENTS = 4
+    local ROUNDS = tonumber(os.getenv("LUAMIG_ROUNDS")) or 4 -- that it is killed; make faults: 20
 
     -- Sessions that call app.work() until they are told; finish() says how often they did.
     local function application(setup)
@@ -40,13 +41,13 @@ CREATE FUNCTION work() RETURNS int LANGUAGE plpgsql AS $$ DECLARE k int := 1 + r
 db:backfill { "b", table = "t", read = { "name", "seen" }, set = { "x", "seen" }, size = 200,
   verify = "x IS DISTINCT FROM 'x ' || name",
   map = function(row) return { x = "x " .. row.name, seen = row.seen + 1 } end }]])
-        for round = 1, 4 do
+        for round = 1, ROUNDS do
             local run = s:start("up")
             support.eventually(function()
                 return run:err():find("luamig:", 1, true) or (tonumber(s:sql("SELECT CASE WHEN to_regclass("
                     .. "'luamig.applied_migrations_backfills') IS NULL THEN '0' ELSE (xpath('/row/r/text()',"
                     .. " query_to_xml('SELECT coalesce(max(rows), 0) AS r FROM luamig.applied_migrations_backfills',"
-                    .. " false, true, '')))[1]::text END")) or 0) >= round * 3000
+                    .. " false, true, '')))[1]::text END")) or 0) >= round * 12000 / ROUNDS
             end, "some rows", 30)
             run:kill("KILL")
             run:wait()
