@@ -43,6 +43,7 @@ unix_socket_directories = '$dir'
 fsync = ${LUAMIG_TEST_FSYNC:-off}
 full_page_writes = ${LUAMIG_TEST_FSYNC:-off}
 max_connections = 120
+wal_keep_size = 2GB
 max_prepared_transactions = 5
 password_encryption = scram-sha-256
 log_min_messages = fatal
@@ -63,7 +64,7 @@ LUAMIG_TEST_URL="postgresql:///postgres?host=$dir&port=$port&user=postgres"
 LUAMIG_TEST_TCP_URL="postgresql://postgres@127.0.0.1:$port/postgres"
 LUAMIG_TEST_DIR=$dir
 # How tests make a database: without its bytes going through the log it costs a tenth (15 and
-# later; before, there is no other way).
+# later; before, there is no other way). Each is a checkpoint, too: wal_keep_size is for standbys.
 major=$("$PG_BINDIR/postgres" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 LUAMIG_TEST_CREATE=
 [ "$major" -lt 15 ] || LUAMIG_TEST_CREATE='STRATEGY FILE_COPY'
