@@ -14,13 +14,19 @@ struct buffers {
     struct strbuf list[];
 };
 
+void
+bulk_drop_buffers(struct strbuf *buffers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        strbuf_release(&buffers[i]);
+}
+
 static int
 buffers_gc(lua_State *L)
 {
     struct buffers *buffers = luaL_checkudata(L, 1, BUFFERS_TYPE);
 
-    for (size_t i = 0; i < buffers->count; i++)
-        strbuf_release(&buffers->list[i]);
+    bulk_drop_buffers(buffers->list, buffers->count);
     return 0;
 }
 

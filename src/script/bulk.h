@@ -16,6 +16,12 @@ void bulk_register(lua_State *L);
 /* Pushes count buffers that are released with their owner. */
 struct strbuf *bulk_push_buffers(lua_State *L, size_t count);
 
+/*
+ * Releases them at once, as soon as they are not needed: a finalizer that has no memory to
+ * run is lost.
+ */
+void bulk_drop_buffers(struct strbuf *buffers, size_t count);
+
 /* The db at index 1 in an open transaction, and a table of options at index 2. */
 struct db *bulk_check(lua_State *L, const char *method);
 

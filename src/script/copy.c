@@ -171,6 +171,7 @@ copy_rows(lua_State *L, struct db *db, int columns)
     }
     db_check(L);
     flush_chunk(L, db, sql, data, &total);
+    bulk_drop_buffers(data, 1);
     return total;
 }
 

@@ -234,6 +234,7 @@ update_many(lua_State *L)
             flush(L, &u);
     }
     flush(L, &u);
+    bulk_drop_buffers(u.values, (size_t)u.columns);
     lua_pushinteger(L, u.total);
     return 1;
 }
