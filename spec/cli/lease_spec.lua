@@ -94,6 +94,8 @@ describe("lock = lease", function()
     end)
 
     it("needs no right time of the client", function()
+        -- A sanitizer's runtime must come before everything else, faketime's library too.
+        if (os.getenv("LUAMIG_BUILD") or ""):find("san$") then return end
         for i, wrong in ipairs { "-1h", "+1h" } do
             s:file(i .. "_a.up.sql", "SELECT pg_sleep(2.5)")
             local p = s:start("up", "--lease", "1500ms", { shell = "faketime -f " .. wrong })

@@ -37,6 +37,7 @@ describe("behind a pooler", function()
             .. " SELECT count(*) FROM pg_class WHERE relpersistence = 't'; SELECT current_setting('my.own', true);"
             .. " SELECT current_user, current_setting('statement_timeout'), current_setting('search_path');"
             .. " SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+            .. " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         local clean = pool:sql("BEGIN;" .. look)
         s:files {
             ["1_a.up.sql"] = "CREATE ROLE " .. s.name .. "; CREATE SCHEMA app; CREATE TEMP TABLE t (v int);"
