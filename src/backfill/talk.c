@@ -34,8 +34,6 @@ fail(struct talk *talk, const PGresult *res)
 
     /* Only the first failure counts. */
     exec_error(talk->session, res, talk->failed ? &later : &talk->error);
-    if (!talk->failed && talk->answered < talk->sent)
-        talk->failed_id = talk->ids[talk->answered];
     talk->failed = true;
 }
 
@@ -49,7 +47,6 @@ void
 talk_begin(struct talk *talk)
 {
     talk->failed = talk->output_waits = false;
-    talk->failed_id = -1;
     talk->sent = talk->answered = talk->syncs = talk->synced = 0;
     talk->wait = wait_begin(talk->session);
     if (PQenterPipelineMode(talk->session->conn) != 1)
@@ -144,8 +141,8 @@ take_one(struct talk *talk)
     return true;
 }
 
-bool
-talk_is_over(const struct talk *talk)
+static bool
+is_over(const struct talk *talk)
 {
     return is_lost(talk) || (talk->synced == talk->syncs &&
                              (talk->failed || talk->answered == talk->sent));
@@ -169,9 +166,9 @@ talk_hear(struct talk *talk, bool wait)
 {
     size_t answered = talk->answered, synced = talk->synced;
 
-    while (!talk_is_over(talk) && take_one(talk))
+    while (!is_over(talk) && take_one(talk))
         ;
-    if (talk_is_over(talk))
+    if (is_over(talk))
         return false;
     if (talk->output_waits)
         flush(talk);

@@ -29,8 +29,7 @@ struct talk {
     void (*on_end)(void *ctx, int id, PGresult *res);
     void *ctx;
 
-    bool failed;   /* a statement, or the connection: error says how */
-    int failed_id; /* which statement; -1: none */
+    bool failed; /* a statement, or the connection: error says how */
     struct error error;
 
     struct wait wait;
@@ -58,9 +57,6 @@ bool talk_hear(struct talk *talk, bool wait);
 
 /* Whether the statement was answered, or never will be. */
 bool talk_is_answered(const struct talk *talk, int id);
-
-/* Whether everything was answered. */
-bool talk_is_over(const struct talk *talk);
 
 /* Hears the rest and leaves pipeline mode. false with *err: something failed. */
 bool talk_end(struct talk *talk, struct error *err);

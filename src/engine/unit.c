@@ -52,8 +52,9 @@ unit_frame(struct stepper *s, struct items *items)
                            .confirm = s->confirm };
 }
 
-bool
-unit_send_items(struct stepper *s, struct items *items, bool serial)
+/* Runs the items and releases them; s->at is then the statement that failed, if one did. */
+static bool
+send_items(struct stepper *s, struct items *items, bool serial)
 {
     struct frame frame = unit_frame(s, items);
     bool ok = frame_run(&frame, serial, &s->end, s->err);
@@ -137,7 +138,7 @@ run_in_block(struct stepper *s, const struct sql_unit *unit)
     else
         frame_add_statements(&frame, first, last);
     frame_add_commit(&frame);
-    ok = unit_send_items(s, &items, s->content->sql.has_copy);
+    ok = send_items(s, &items, s->content->sql.has_copy);
     s->confirm = false;
     return ok;
 }
@@ -154,7 +155,7 @@ mark(struct stepper *s, const struct sql_unit *unit, bool done)
     frame_add_begin(&frame, FRAME_BEGIN);
     add_step(s, &items, unit, done);
     frame_add_commit(&frame);
-    return unit_send_items(s, &items, false);
+    return send_items(s, &items, false);
 }
 
 /* BEGIN ... ROLLBACK: run as it stands, then recorded by itself. */
@@ -171,7 +172,7 @@ run_undone(struct stepper *s, const struct sql_unit *unit)
     if (s->m->server.pooled)
         frame_add_discard(&frame);
     items_add_statement(&items, &s->content->sql, last);
-    return unit_send_items(s, &items, true) && mark(s, unit, true);
+    return send_items(s, &items, true) && mark(s, unit, true);
 }
 
 /* Changes the row of a started one. */
@@ -187,7 +188,7 @@ change_mark(struct stepper *s, const char *sql)
     items_add(&items, ITEM_SETTING, "SET LOCAL search_path = pg_catalog, pg_temp", NULL);
     add_own(s, &items, sql, NULL);
     items_add(&items, ITEM_COMMIT, "COMMIT", NULL);
-    return unit_send_items(s, &items, false);
+    return send_items(s, &items, false);
 }
 
 bool
@@ -227,7 +228,7 @@ send_statement(struct stepper *s, size_t n)
     struct items items = { 0 };
 
     items_add_statement(&items, &s->content->sql, n);
-    return unit_send_items(s, &items, true);
+    return send_items(s, &items, true);
 }
 
 static bool

@@ -31,9 +31,6 @@ struct stepper {
 struct step_key unit_key(struct stepper *s, const struct sql_unit *unit);
 struct frame unit_frame(struct stepper *s, struct items *items);
 
-/* Runs the items and releases them; s->at is then the statement that failed, if one did. */
-bool unit_send_items(struct stepper *s, struct items *items, bool serial);
-
 /* Runs it; marked: an earlier run left its mark, it may have happened. */
 bool unit_run(struct stepper *s, const struct sql_unit *unit, bool marked);
 

@@ -111,12 +111,6 @@ value_array(lua_State *L)
     return 1;
 }
 
-bool
-value_is_bytea(lua_State *L, int index)
-{
-    return luaL_testudata(L, index, BYTEA_TYPE) != NULL;
-}
-
 int
 value_bytea(lua_State *L)
 {

@@ -22,9 +22,6 @@ bool value_is_null(lua_State *L, int index);
 void value_set_array(lua_State *L, int index);
 bool value_is_array(lua_State *L, int index);
 
-/* Whether it is a bytea(s). */
-bool value_is_bytea(lua_State *L, int index);
-
 /* The script globals array{...} and bytea(s), as C functions of Lua. */
 int value_array(lua_State *L);
 int value_bytea(lua_State *L);

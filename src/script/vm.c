@@ -72,7 +72,8 @@ vm_push_loop(lua_State *L, int index, lua_CFunction next)
     return 4;
 }
 
-struct vm *
+/* The state's struct vm. */
+static struct vm *
 vm_of(lua_State *L)
 {
     void *ud;

@@ -51,7 +51,4 @@ void vm_new_type(lua_State *L, const char *name, const luaL_Reg *meta);
  */
 int vm_push_loop(lua_State *L, int index, lua_CFunction next);
 
-/* The state's struct vm, for C functions that Lua calls. */
-struct vm *vm_of(lua_State *L);
-
 #endif
