@@ -66,6 +66,23 @@ db:backfill { "b", table = "t", size = 20, target = "0",
         assert.equal("0|0", rows() .. "|" .. s:sql("SELECT sum(x) FROM t"))
     end)
 
+    it("by SIGTERM gives up a server that does not answer", function()
+        slowly(0.6)
+        local run = s:start("up")
+        at_work()
+        local backend = s:sql("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+            .. " AND datname = current_database()")
+        os.execute("kill -STOP " .. backend)
+        run:kill("TERM")
+        local ok, result = pcall(run.wait, run, 30)
+        os.execute("kill -CONT " .. backend)
+        assert(ok, result)
+        assert.equal(143, result.status, result.err)
+        fast()
+        s:expect(0, "up")
+        once()
+    end)
+
     for what, sql in pairs {
         ["its connection is ended"] = "WHERE application_name LIKE 'luamig%' AND query LIKE '%UPDATE t%'",
         ["the run lock's connection is ended"] = "WHERE pid = (SELECT pid FROM pg_locks WHERE locktype = 'advisory'"

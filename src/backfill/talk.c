@@ -203,7 +203,7 @@ talk_end(struct talk *talk, struct error *err)
     while (talk_hear(talk, true))
         ;
     if (is_lost(talk)) {
-        PGresult *last = PQgetResult(talk->session->conn); /* its last words, if any */
+        PGresult *last = exec_last_words(talk->session->conn);
 
         talk->session->lost = true;
         fail(talk, exec_is_ok(last) ? NULL : last);
