@@ -1,7 +1,6 @@
 #include "engine/backfilled.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/strbuf.h"
@@ -233,39 +232,12 @@ backfilled_forget(struct migrator *m, int64_t version, struct error *err)
     return true;
 }
 
-static int
-by_version(const void *a, const void *b)
+const char *
+backfilled_partial_sql(struct migrator *m)
 {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-bool
-backfilled_partial(struct migrator *m, struct applied_set *set, struct error *err)
-{
-    const char *sql;
-    PGresult *res;
-    int64_t *versions;
-    size_t count;
-
-    if (!m->table.has_backfills)
-        return true;
-    sql = arena_printf(m->arena,
-                       "SELECT DISTINCT b.version FROM %s b WHERE b.direction = 'up'"
-                       " AND NOT EXISTS (SELECT 1 FROM %s m WHERE m.version = b.version)",
-                       migrator_table(m, "_backfills"), migrator_table(m, ""));
-    if (!exec_query(&m->server.work, sql, NULL, &res, err))
-        return false;
-    count = (size_t)PQntuples(res);
-    versions =
-        arena_alloc(m->arena, (set->partial_count + count + 1) * sizeof(*versions));
-    for (size_t i = 0; i < set->partial_count; i++)
-        versions[i] = set->partial[i];
-    for (size_t i = 0; i < count; i++)
-        versions[set->partial_count++] = strtoll(PQgetvalue(res, (int)i, 0), NULL, 10);
-    qsort(versions, set->partial_count, sizeof(*versions), by_version);
-    set->partial = versions;
-    PQclear(res);
-    return true;
+    return arena_printf(
+        m->arena,
+        "SELECT DISTINCT b.version FROM %s b WHERE b.direction = 'up'"
+        " AND NOT EXISTS (SELECT 1 FROM %s m WHERE m.version = b.version)",
+        migrator_table(m, "_backfills"), migrator_table(m, ""));
 }

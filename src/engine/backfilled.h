@@ -39,7 +39,7 @@ bool backfilled_totals(struct migrator *m, const struct content *content,
 void backfilled_add_delete(const struct frame *frame);
 bool backfilled_forget(struct migrator *m, int64_t version, struct error *err);
 
-/* Adds the versions with rows of an unfinished up to set->partial. */
-bool backfilled_partial(struct migrator *m, struct applied_set *set, struct error *err);
+/* SELECT of the versions that have rows of an unfinished up. */
+const char *backfilled_partial_sql(struct migrator *m);
 
 #endif

@@ -48,6 +48,33 @@ count_taken_over(struct migrator *m, struct survey *survey)
     }
 }
 
+/* The versions that are half done, ascending. */
+static bool
+read_partial(struct migrator *m, struct applied_set *set, struct error *err)
+{
+    bool steps = m->table.has_steps, backfills = m->table.has_backfills;
+    const char *sql;
+    PGresult *res;
+    int64_t *versions;
+
+    if (!steps && !backfills)
+        return true;
+    sql = arena_printf(m->arena, "%s%s%s ORDER BY 1",
+                       steps ? steps_partial_sql(migrator_table(m, "_steps"), m->arena)
+                             : "",
+                       steps && backfills ? " UNION " : "",
+                       backfills ? backfilled_partial_sql(m) : "");
+    if (!exec_query(&m->server.work, sql, NULL, &res, err))
+        return false;
+    set->partial_count = (size_t)PQntuples(res);
+    versions = arena_alloc(m->arena, (set->partial_count + 1) * sizeof(*versions));
+    for (size_t i = 0; i < set->partial_count; i++)
+        versions[i] = strtoll(PQgetvalue(res, (int)i, 0), NULL, 10);
+    set->partial = versions;
+    PQclear(res);
+    return true;
+}
+
 bool
 survey_rows(struct migrator *m, struct survey *survey, struct error *err)
 {
@@ -57,10 +84,7 @@ survey_rows(struct migrator *m, struct survey *survey, struct error *err)
     survey->set = (struct applied_set){ .names_only = survey->quick };
     if (m->table.exists && !applied_read(work, table, m->arena, &survey->set, err))
         return false;
-    if (m->table.has_steps &&
-        !steps_partial(work, migrator_table(m, "_steps"), m->arena, &survey->set, err))
-        return false;
-    return backfilled_partial(m, &survey->set, err);
+    return read_partial(m, &survey->set, err);
 }
 
 static const struct applied *

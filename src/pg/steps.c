@@ -71,26 +71,11 @@ steps_read(struct session *session, const char *ident, int64_t version,
     return true;
 }
 
-bool
-steps_partial(struct session *session, const char *ident, struct arena *arena,
-              struct applied_set *set, struct error *err)
+const char *
+steps_partial_sql(const char *ident, struct arena *arena)
 {
-    const char *sql =
-        arena_printf(arena,
-                     "SELECT DISTINCT version FROM %s WHERE direction = 'up' ORDER BY 1",
-                     ident);
-    PGresult *res;
-    int64_t *versions;
-
-    if (!exec_query(session, sql, NULL, &res, err))
-        return false;
-    set->partial_count = (size_t)PQntuples(res);
-    versions = arena_alloc(arena, (set->partial_count + 1) * sizeof(*versions));
-    for (size_t i = 0; i < set->partial_count; i++)
-        versions[i] = strtoll(PQgetvalue(res, (int)i, 0), NULL, 10);
-    set->partial = versions;
-    PQclear(res);
-    return true;
+    return arena_printf(arena, "SELECT DISTINCT version FROM %s WHERE direction = 'up'",
+                        ident);
 }
 
 const char *

@@ -13,7 +13,6 @@
 #include "base/arena.h"
 #include "base/digest.h"
 #include "pg/exec.h"
-#include "plan/plan.h"
 
 struct step {
     size_t n;         /* the first statement's number, 1-based */
@@ -32,9 +31,8 @@ bool steps_read(struct session *session, const char *ident, int64_t version,
                 const char *direction, struct arena *arena, struct step **list,
                 size_t *count, struct error *err);
 
-/* Fills set->partial: the versions that have rows for up, ascending. */
-bool steps_partial(struct session *session, const char *ident, struct arena *arena,
-                   struct applied_set *set, struct error *err);
+/* SELECT of the versions that have rows for up. */
+const char *steps_partial_sql(const char *ident, struct arena *arena);
 
 /* A row to be written: the values of one INSERT. */
 struct step_key {
