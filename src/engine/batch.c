@@ -135,7 +135,7 @@ fail_together(struct batch *b)
     case DOUBT_AGAIN: b->again = true; return false;
     case DOUBT_FAILED: break;
     }
-    b->again = !m->server.work.lost && ramp_again(m, content, b->err);
+    b->again = ramp_again(m, content, b->err);
     if (b->again)
         return false;
     tell_failed_together(b, at);

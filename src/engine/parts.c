@@ -3,7 +3,6 @@
 #include "engine/aftermath.h"
 #include "engine/hooks.h"
 #include "engine/ramp.h"
-#include "pg/exec.h"
 
 static bool
 run_before(const struct frame *frame, struct frame_end *end, struct error *err)
@@ -18,17 +17,6 @@ run_before(const struct frame *frame, struct frame_end *end, struct error *err)
     return frame_run(frame, false, end, err);
 }
 
-/* Whether what failed, and is a transaction, gives way to a table lock and is run again. */
-static bool
-is_to_run_again(const struct frame *frame, struct error *err)
-{
-    struct session *work = &frame->m->server.work;
-    struct error ignored = { 0 };
-
-    return !work->lost && exec_rollback(work, &ignored) &&
-           ramp_again(frame->m, frame->content, err);
-}
-
 bool
 parts_begin(const struct frame *frame, struct frame_end *end, struct error *err)
 {
@@ -39,7 +27,7 @@ parts_begin(const struct frame *frame, struct frame_end *end, struct error *err)
     ramp_part(frame->m, frame->content);
     do
         done = run_before(frame, end, err);
-    while (!done && is_to_run_again(frame, err));
+    while (!done && ramp_again(frame->m, frame->content, err));
     if (done)
         aftermath_clean(frame->m); /* what the hook SET is not the file's */
     return done;
@@ -72,6 +60,6 @@ parts_record(const struct frame *frame, const char *steps, struct frame_end *end
     do
         done = record(frame, steps, end, err);
     while (!done && hooks_has(frame->m, HOOK_AFTER_MIGRATION) &&
-           is_to_run_again(frame, err));
+           ramp_again(frame->m, frame->content, err));
     return done;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/words.h"
+#include "pg/exec.h"
 #include "pg/wait.h"
 
 #define ROWS_TIMEOUT    10000 /* ms for a row lock, as long as no strong lock is held */
@@ -153,10 +154,12 @@ explain_spent(const struct migrator *m, const struct content *content, struct er
 bool
 ramp_again(struct migrator *m, const struct content *content, struct error *err)
 {
+    struct session *work = &m->server.work;
     int64_t next = timeout_of(m, content, m->ramp.attempt + 1), pause;
+    struct error ignored = { 0 };
 
-    if (!is_about_locks(err) || m->server.work.lost || m->server.lock_lost != NULL ||
-        m->dry_run)
+    if (!is_about_locks(err) || work->lost || m->server.lock_lost != NULL || m->dry_run ||
+        !exec_rollback(work, &ignored))
         return false;
     m->ramp.left -= stop_now() - m->ramp.began;
     pause = pause_of(m, next);

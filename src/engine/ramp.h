@@ -31,9 +31,10 @@ int64_t ramp_timeout(const struct migrator *m, const struct content *content, bo
 bool ramp_is_on(const struct migrator *m, const struct content *content);
 
 /*
- * After a failure that was rolled back: whether it is worth another attempt. If so the
- * blockers are told, and a pause outside the lock queue is over when it returns. false: the
- * failure stands; or the run was told to stop meanwhile, which *err then says.
+ * After a failure of what is one transaction: whether it is worth another attempt. If so it
+ * is rolled back, the blockers are told, and a pause outside the lock queue is over when it
+ * returns. false: the failure stands; or the run was told to stop meanwhile, which *err then
+ * says.
  */
 bool ramp_again(struct migrator *m, const struct content *content, struct error *err);
 

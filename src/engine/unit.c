@@ -352,14 +352,12 @@ unit_run(struct stepper *s, const struct sql_unit *unit, bool marked)
 bool
 unit_run_patiently(struct stepper *s, const struct sql_unit *unit)
 {
-    struct error ignored = { 0 };
+    bool is_one = unit->kind != UNIT_UNDONE && class_of(s, unit)->kind != SQL_OUTSIDE;
+    bool done;
 
     ramp_part(s->m, s->content);
-    while (!unit_run(s, unit, false)) {
-        if (unit->kind == UNIT_UNDONE || class_of(s, unit)->kind == SQL_OUTSIDE ||
-            s->m->server.work.lost || !exec_rollback(&s->m->server.work, &ignored) ||
-            !ramp_again(s->m, s->content, s->err))
-            return false;
-    }
-    return true;
+    do
+        done = unit_run(s, unit, false);
+    while (!done && is_one && ramp_again(s->m, s->content, s->err));
+    return done;
 }
