@@ -39,7 +39,7 @@ aftermath_clean(struct migrator *m)
 }
 
 void
-aftermath_committed(struct migrator *m)
+aftermath_reset(struct migrator *m)
 {
     struct stop grace;
 

@@ -23,8 +23,8 @@ const char *aftermath_direction(const struct content *content);
  */
 void aftermath_clean(struct migrator *m);
 
-/* After a COMMIT whose following DISCARD ALL was hit by a cancel. */
-void aftermath_committed(struct migrator *m);
+/* The same in time of its own, whatever stopped the run. */
+void aftermath_reset(struct migrator *m);
 
 /*
  * Adds what luamig knows better than the server: 25001, 55P04; 55P03 and who was in the way;

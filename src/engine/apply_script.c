@@ -4,7 +4,6 @@
 
 #include "engine/aftermath.h"
 #include "engine/backfilled.h"
-#include "engine/doubt.h"
 #include "engine/frame.h"
 #include "engine/outside.h"
 #include "engine/own_lock.h"
@@ -234,55 +233,35 @@ run(struct scripted *s, struct error *err)
     return record(s, err) ? APPLY_DONE : APPLY_FAILED;
 }
 
-/* Cleans up behind a failure; what a lost connection leaves open is settled. */
+/* What slipped through, or has another run at it, is not tried again. */
 static enum doubt
-settle(struct scripted *s, struct error *err)
+settle(struct scripted *s, bool is_final, struct error *err)
 {
-    struct stop grace;
+    struct frame frame = frame_of(s, NULL);
 
-    migrator_grace(s->m, &grace, AFTERMATH_GRACE);
-    aftermath_clean(s->m);
-    if (s->end.guard_failed)
-        aftermath_explain_guard(s->m, err);
-    migrator_heed(s->m);
-    if (s->end.step_is_there && !s->m->server.work.lost)
-        return DOUBT_AGAIN;
-    return doubt_settle(s->m, s->content, err);
-}
-
-static void
-explain(struct scripted *s, struct error *err, enum apply_result *result)
-{
-    struct stop grace;
-
-    migrator_grace(s->m, &grace, AFTERMATH_GRACE);
-    aftermath_clean(s->m);
-    if (err->kind != ERROR_CONNECT)
-        content_place_script(s->content, err);
-    aftermath_explain(s->m, s->content, err);
-    if (aftermath_is_half_done(s->m, s->content, err))
-        *result = APPLY_IN_DOUBT;
-    aftermath_record(s->m, s->content, 0, err);
-    migrator_heed(s->m);
+    if (!is_final)
+        return parts_settle(&frame, &s->end, err);
+    aftermath_reset(s->m);
+    return DOUBT_FAILED;
 }
 
 static enum apply_result
 attempt(struct scripted *s, struct error *err, bool *another)
 {
+    struct frame frame = frame_of(s, NULL);
     enum apply_result result = run(s, err);
+    bool taken_over = s->backfilled.env.taken_over;
 
     if (result == APPLY_DONE || result == APPLY_BY_ANOTHER)
         return result;
     s->m->activity.paused = s->backfilled.env.paused;
-    s->m->activity.taken_over = s->backfilled.env.taken_over;
-    switch (result == APPLY_IN_DOUBT || s->backfilled.env.taken_over ? DOUBT_FAILED
-                                                                     : settle(s, err)) {
+    s->m->activity.taken_over = taken_over;
+    switch (settle(s, result == APPLY_IN_DOUBT || taken_over, err)) {
     case DOUBT_DONE: return APPLY_DONE;
     case DOUBT_AGAIN: *another = true; return APPLY_FAILED;
     case DOUBT_FAILED: break;
     }
-    explain(s, err, &result);
-    return result;
+    return parts_explain(&frame, 0, err) ? APPLY_IN_DOUBT : result;
 }
 
 /* Each attempt runs the script again, without the steps that are recorded. */

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "engine/aftermath.h"
-#include "engine/doubt.h"
 #include "engine/own_lock.h"
 #include "engine/parts.h"
 #include "engine/resume.h"
@@ -132,50 +131,22 @@ run_all(struct stepper *s, bool *did, bool *question)
     return record(s);
 }
 
-/* Cleans up behind a failure; what a lost connection leaves open is settled. */
-static enum doubt
-settle(struct stepper *s)
-{
-    struct stop grace;
-
-    migrator_grace(s->m, &grace, AFTERMATH_GRACE);
-    aftermath_clean(s->m);
-    if (s->end.guard_failed)
-        aftermath_explain_guard(s->m, s->err);
-    migrator_heed(s->m);
-    if (s->end.step_is_there && !s->m->server.work.lost)
-        return DOUBT_AGAIN;
-    return doubt_settle(s->m, s->content, s->err);
-}
-
-static void
-explain(struct stepper *s, bool *in_doubt)
-{
-    struct stop grace;
-
-    migrator_grace(s->m, &grace, AFTERMATH_GRACE);
-    if (s->err->kind != ERROR_CONNECT)
-        content_place(s->content, s->at, s->m->server.bytes, s->err);
-    aftermath_explain(s->m, s->content, s->err);
-    *in_doubt = *in_doubt || aftermath_is_half_done(s->m, s->content, s->err);
-    aftermath_record(s->m, s->content, s->at, s->err);
-    migrator_heed(s->m);
-}
-
 static enum apply_result
 attempt(struct stepper *s, bool *again)
 {
+    struct frame frame = unit_frame(s, NULL);
     bool question = false, did = false;
 
     if (run_all(s, &did, &question))
         return did ? rival_or_ours(s->m, s->content) : APPLY_DONE;
-    switch (settle(s)) {
+    switch (parts_settle(&frame, &s->end, s->err)) {
     case DOUBT_DONE: return APPLY_DONE;
     case DOUBT_AGAIN: *again = true; return APPLY_FAILED;
     case DOUBT_FAILED: break;
     }
-    explain(s, &question);
-    return question ? APPLY_IN_DOUBT : APPLY_FAILED;
+    if (parts_explain(&frame, s->at, s->err) || question)
+        return APPLY_IN_DOUBT;
+    return APPLY_FAILED;
 }
 
 /* Each attempt goes on from what is recorded. */

@@ -389,7 +389,7 @@ attempt(struct migrator *m, const struct content *content, bool *last, struct er
     m->activity.statement = 0;
     if (!run(&a, err)) {
         if (!a.stray && items_has(&a.items, a.pipeline.answered, ITEM_COMMIT))
-            aftermath_committed(m);
+            aftermath_reset(m);
         else
             result = judge(&a, err, again);
     }

@@ -125,11 +125,8 @@ fail_together(struct batch *b)
     struct migrator *m = b->m;
     size_t at = b->at < b->count ? b->at : b->count - 1;
     const struct content *content = &b->survey->contents[at];
-    struct stop grace;
 
-    migrator_grace(m, &grace, AFTERMATH_GRACE);
-    aftermath_clean(m);
-    migrator_heed(m);
+    aftermath_reset(m);
     switch (doubt_settle(m, &b->survey->contents[b->first], b->err)) {
     case DOUBT_DONE: return true;
     case DOUBT_AGAIN: b->again = true; return false;

@@ -123,14 +123,10 @@ call_all(struct migrator *m, const struct hook_call *call, struct error *err)
 static void
 reset_session(struct migrator *m)
 {
-    bool own = !m->server.cleaning;
-    struct stop grace;
-
-    if (own)
-        migrator_grace(m, &grace, AFTERMATH_GRACE);
-    aftermath_clean(m);
-    if (own)
-        migrator_heed(m);
+    if (m->server.cleaning)
+        aftermath_clean(m);
+    else
+        aftermath_reset(m);
 }
 
 /*

@@ -63,3 +63,41 @@ parts_record(const struct frame *frame, const char *steps, struct frame_end *end
            ramp_again(frame->m, frame->content, err));
     return done;
 }
+
+enum doubt
+parts_settle(const struct frame *frame, const struct frame_end *end, struct error *err)
+{
+    struct migrator *m = frame->m;
+    struct stop grace;
+
+    migrator_grace(m, &grace, AFTERMATH_GRACE);
+    aftermath_clean(m);
+    if (end->guard_failed)
+        aftermath_explain_guard(m, err);
+    migrator_heed(m);
+    if (end->step_is_there && !m->server.work.lost)
+        return DOUBT_AGAIN;
+    return doubt_settle(m, frame->content, err);
+}
+
+bool
+parts_explain(const struct frame *frame, size_t statement, struct error *err)
+{
+    struct migrator *m = frame->m;
+    const struct content *content = frame->content;
+    struct stop grace;
+    bool half_done;
+
+    migrator_grace(m, &grace, AFTERMATH_GRACE);
+    if (err->kind == ERROR_CONNECT)
+        ; /* it is not the statement's doing */
+    else if (content->kind == FILE_LUA)
+        content_place_script(content, err);
+    else
+        content_place(content, statement, m->server.bytes, err);
+    aftermath_explain(m, content, err);
+    half_done = aftermath_is_half_done(m, content, err);
+    aftermath_record(m, content, statement, err);
+    migrator_heed(m);
+    return half_done;
+}
