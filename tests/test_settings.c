@@ -7,6 +7,7 @@
 #include "cli/dotenv.h"
 #include "cli/settings.h"
 #include "pg/conninfo.h"
+#include "pg/exec.h"
 #include "script/vm.h"
 
 static struct arena arena;
@@ -159,6 +160,30 @@ test_secrets_are_hidden_raw_and_decoded(void **state)
     assert_false(conninfo_has_password("postgres://u@h/d"));
 }
 
+/* libpq repeats a socket's folder that is too long, up to 1023 bytes of it. */
+static void
+test_a_secret_where_a_message_is_cut_is_hidden(void **state)
+{
+    static struct server server;
+    struct session session = { .server = &server, .role = SESSION_WORK };
+    size_t whole = 0, cut = 0;
+
+    (void)state;
+    conninfo_secrets(&server.secrets, "postgres://u:SECRET@h/d");
+    for (int len = 900; len < 1010; len++) {
+        struct error err = { 0 };
+
+        session.conn = PQconnectdb(arena_printf(&arena, "host=/%0*d/SECRET", len, 0));
+        assert_false(exec_error(&session, NULL, &err));
+        PQfinish(session.conn);
+        assert_int_equal(err.kind, ERROR_CONNECT);
+        assert_null(strstr(err.detail, "/S"));
+        whole += strstr(err.detail, "0/***/") != NULL;
+        cut += strstr(err.detail, "0/") == NULL;
+    }
+    assert_true(whole > 0 && cut > 0);
+}
+
 static bool
 run_chunk(struct vm *vm, const char *text, struct error *err)
 {
@@ -244,6 +269,8 @@ main(void)
         cmocka_unit_test_teardown(test_table_names_fold_as_in_sql, teardown),
         cmocka_unit_test_teardown(test_conninfo_is_checked_without_showing_it, teardown),
         cmocka_unit_test_teardown(test_secrets_are_hidden_raw_and_decoded, teardown),
+        cmocka_unit_test_teardown(test_a_secret_where_a_message_is_cut_is_hidden,
+                                  teardown),
         cmocka_unit_test_teardown(test_lua_errors_have_file_and_line, teardown),
         cmocka_unit_test_teardown(test_lua_memory_is_capped, teardown),
         cmocka_unit_test_teardown(test_lua_loops_end_with_the_limit, teardown),

@@ -90,24 +90,26 @@ read_fields(const PGresult *res, struct error *err)
     read_object(res, err);
 }
 
+/* Hidden before it is cut: half a secret would not be found. */
 static bool
 connection_error(struct session *session, const PGresult *res, struct error *err)
 {
-    const char *raw =
-        res != NULL ? PQresultErrorMessage(res) : PQerrorMessage(session->conn);
-    char text[sizeof(err->message)];
+    char *text =
+        xstrdup(res != NULL ? PQresultErrorMessage(res) : PQerrorMessage(session->conn));
     size_t len;
 
-    snprintf(text, sizeof(text), "%s", raw);
     conninfo_hide(&session->server->secrets, text);
     len = strlen(text);
     while (len > 0 && text[len - 1] == '\n')
         text[--len] = '\0';
     session->lost = session->lost || PQstatus(session->conn) == CONNECTION_BAD;
-    if (!session->lost)
-        return error_set(err, ERROR_SQL, "%s", text);
-    error_set(err, ERROR_CONNECT, "the connection to the server was lost");
-    return error_detail(err, "%s", text);
+    error_set(err, ERROR_SQL, "%s", text);
+    if (session->lost) {
+        error_set(err, ERROR_CONNECT, "the connection to the server was lost");
+        error_detail(err, "%s", text);
+    }
+    free(text);
+    return false;
 }
 
 bool
