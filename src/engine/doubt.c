@@ -258,6 +258,17 @@ lock_again(struct migrator *m, struct error *err)
            (!had || content == NULL || own_lock_beside(m, content->migration, err));
 }
 
+/* In messages: what was lost. Of two locks it is the second, if that one's session is gone. */
+static const char *
+name_of_lost(const struct migrator *m)
+{
+    if (m->server.work.lost)
+        return "the connection to the server";
+    if (m->second.held && !is_alive(&m->second.server.lock))
+        return m->second.server.lock_name;
+    return m->server.lock_name;
+}
+
 /* While it settles, the connection may be lost anew. */
 static bool
 restore(struct migrator *m, struct orphans *orphans, struct error *err)
@@ -266,13 +277,12 @@ restore(struct migrator *m, struct orphans *orphans, struct error *err)
 
     do {
         bool lost = m->server.work.lost;
+        const char *what = name_of_lost(m);
 
         if (++m->losses > MOST_LOSSES)
-            return error_within(err, "%s was lost %d times",
-                                lost ? "the connection to the server" : "the run lock",
-                                MOST_LOSSES + 1);
-        tell(m, lost ? "the connection to the server was lost; connecting again"
-                     : "the run lock was lost; taking it again");
+            return error_within(err, "%s was lost %d times", what, MOST_LOSSES + 1);
+        tell(m, arena_printf(m->arena, "%s was lost; %s", what,
+                             lost ? "connecting again" : "taking it again"));
         m->server.cleaning = true; /* that the lock is lost stops none of this */
         ok = (!lost || connect_again(m, orphans, err)) && end_orphans(m, orphans, err) &&
              lock_again(m, err);
