@@ -143,16 +143,18 @@ fs_exists(const char *path)
     return lstat(path, &st) == 0;
 }
 
-static bool
-write_all(int fd, const char *text)
+bool
+fs_write(int fd, const char *bytes, size_t size)
 {
-    size_t left = strlen(text);
-    ssize_t done;
+    while (size > 0) {
+        ssize_t wrote = write(fd, bytes, size);
 
-    for (; left > 0; text += done, left -= (size_t)done) {
-        done = write(fd, text, left);
-        if (done < 0)
+        if (wrote < 0 && errno != EINTR)
             return false;
+        if (wrote > 0) {
+            bytes += wrote;
+            size -= (size_t)wrote;
+        }
     }
     return true;
 }
@@ -165,7 +167,7 @@ fs_create(const char *path, const char *text, struct error *err)
 
     if (fd < 0)
         return failed(err, "create", path);
-    ok = write_all(fd, text);
+    ok = fs_write(fd, text, strlen(text));
     if (close(fd) != 0)
         ok = false;
     if (ok)

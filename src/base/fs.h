@@ -32,6 +32,9 @@ bool fs_exists(const char *path);
 /* Makes a new file; one that exists is an error (O_EXCL). ERROR_USAGE. */
 bool fs_create(const char *path, const char *text, struct error *err);
 
+/* Writes all of it, or answers false with errno. Async-signal-safe. */
+bool fs_write(int fd, const char *bytes, size_t size);
+
 /* Renames a file; a target that exists is an error, never replaced. ERROR_USAGE. */
 bool fs_rename(const char *from, const char *to, struct error *err);
 

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fs.h"
+
 #define TICK      100  /* ms between two looks where nothing tells of its end */
 #define BRIEF     20   /* ms, while it is being ended */
 #define PATIENCE  500  /* ms from SIGTERM to SIGKILL */
@@ -38,22 +40,6 @@ refuse(const struct process *process, int code, struct error *err)
                      strerror(code));
 }
 
-static bool
-write_all(int fd, const char *bytes, size_t size)
-{
-    while (size > 0) {
-        ssize_t wrote = write(fd, bytes, size);
-
-        if (wrote < 0 && errno != EINTR)
-            return false;
-        if (wrote > 0) {
-            bytes += wrote;
-            size -= (size_t)wrote;
-        }
-    }
-    return true;
-}
-
 /* A file in memory, not a pipe: nobody has to feed it, nobody gets SIGPIPE. -1: none. */
 static int
 open_input(const struct process *process)
@@ -63,7 +49,7 @@ open_input(const struct process *process)
     if (process->input == NULL)
         return open("/dev/null", O_RDONLY | O_CLOEXEC);
     fd = memfd_create("stdin", MFD_CLOEXEC);
-    if (fd >= 0 && write_all(fd, process->input, process->input_size) &&
+    if (fd >= 0 && fs_write(fd, process->input, process->input_size) &&
         lseek(fd, 0, SEEK_SET) == 0)
         return fd;
     if (fd >= 0)
@@ -95,7 +81,7 @@ become(const struct process *process, const struct ends *ends)
     dup2(ends->streams[process->errors != NULL ? ERRORS : OUTPUT], STDERR_FILENO);
     execvp(process->argv[0], (char *const *)(uintptr_t)process->argv);
     code = errno;
-    write_all(ends->report, (const char *)&code, sizeof(code));
+    fs_write(ends->report, (const char *)&code, sizeof(code));
     _exit(127);
 }
 
