@@ -179,6 +179,19 @@ assert(doc.c == null and db:value("SELECT $1::jsonb -> 'a' = '[]'", json.encode(
         assert.matches("'1x=2' is no NAME=VALUE", s:expect(2, "up", "--set", "1x=2").err)
     end)
 
+    it("may begin with a BOM, as its modules, hooks.lua and luamig.lua may", function()
+        os.execute("mkdir " .. s.dir .. "/migrations/lib")
+        for name, text in pairs {
+            ["./luamig.lua"] = "return { vars = { ONE = 'one' } }",
+            ["migrations/lib/one.lua"] = "return 'one'",
+            ["2_x.up.lua"] = "assert(require 'one' == vars.ONE)",
+            ["hooks.lua"] = "assert(require 'one' == vars.ONE) return {}",
+        } do
+            s:file(name, "\xEF\xBB\xBF" .. text)
+        end
+        s:expect(0, "up")
+    end)
+
     it("logs, with -v also what is for debugging", function()
         s:file("2_x.up.lua", "log.debug('deep %s', 1) log.info('100%') log.warn('care') print('a', nil)")
         local r = s:expect(0, "up")

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/strbuf.h"
+#include "base/utf8.h"
 
 #define BOM "\xEF\xBB\xBF"
 
@@ -63,13 +64,13 @@ matches_form(const char *bytes, size_t size, const char *hex, bool crlf)
 bool
 digest_matches(const char *bytes, size_t size, const char *hex)
 {
+    size_t bom;
+
     if (has_sum(bytes, size, hex))
         return true;
-    if (size >= strlen(BOM) && memcmp(bytes, BOM, strlen(BOM)) == 0) {
-        bytes += strlen(BOM);
-        size -= strlen(BOM);
-    }
-    return matches_form(bytes, size, hex, false) || matches_form(bytes, size, hex, true);
+    bom = utf8_bom(bytes, size);
+    return matches_form(bytes + bom, size - bom, hex, false) ||
+           matches_form(bytes + bom, size - bom, hex, true);
 }
 
 uint64_t

@@ -1,5 +1,9 @@
 #include "base/utf8.h"
 
+#include <string.h>
+
+#define BOM "\xEF\xBB\xBF"
+
 size_t
 utf8_length(const char *text, size_t left)
 {
@@ -19,4 +23,10 @@ utf8_length(const char *text, size_t left)
     return code >= least[len] && code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF)
                ? len
                : 0;
+}
+
+size_t
+utf8_bom(const char *text, size_t size)
+{
+    return size >= strlen(BOM) && memcmp(text, BOM, strlen(BOM)) == 0 ? strlen(BOM) : 0;
 }

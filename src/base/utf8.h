@@ -10,4 +10,7 @@
  */
 size_t utf8_length(const char *text, size_t left);
 
+/* The length of the byte order mark that text begins with; 0: there is none. */
+size_t utf8_bom(const char *text, size_t size);
+
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/strbuf.h"
+#include "base/utf8.h"
 
 struct reader {
     const char *text;
@@ -172,8 +173,7 @@ dotenv_parse(const char *text, size_t size, struct arena *arena, struct dotenv *
     bool ok;
 
     *out = (struct dotenv){ 0 };
-    if (size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
-        r.at = 3;
+    r.at = utf8_bom(text, size);
     ok = read_all(&r, out);
     kept = arena_alloc(arena, (out->count + 1) * sizeof(*kept));
     if (out->count > 0)

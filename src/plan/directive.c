@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
 #include "base/words.h"
 #include "plan/sqlscan.h"
 
@@ -232,8 +233,7 @@ directives_read(const char *text, size_t size, struct arena *arena,
     };
 
     *out = (struct directives){ 0 };
-    if (starts(&r, "\xEF\xBB\xBF"))
-        r.at = 3;
+    r.at = utf8_bom(text, size);
     while (r.at < size) {
         if (strchr(" \t\r\n", text[r.at]) != NULL && text[r.at] != '\0')
             r.at++;

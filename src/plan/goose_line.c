@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/utf8.h"
 #include "base/words.h"
 
 /* By enum annotation. */
@@ -20,7 +21,7 @@ is_blank(char c)
 const char *
 goose_line_first(const char *text, size_t size)
 {
-    return size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? text + 3 : text;
+    return text + utf8_bom(text, size);
 }
 
 bool

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "plan/sqltoken.h"
 
-#define BOM        "\xEF\xBB\xBF"
 #define HEAD_WORDS 4
 
 struct split {
@@ -263,8 +263,7 @@ sqlscan_split(const char *text, size_t size, struct arena *arena,
                            .line = 1 };
     bool ok;
 
-    if (size >= strlen(BOM) && memcmp(text, BOM, strlen(BOM)) == 0)
-        split.scanner.at = strlen(BOM);
+    split.scanner.at = utf8_bom(text, size);
     ok = split_all(&split);
     *out = (struct sql_statements){ 0 };
     if (ok) {
@@ -290,8 +289,7 @@ sqlscan_line(const char *text, size_t size, size_t offset, size_t *line, size_t 
             ++*column;
         }
     }
-    if (*line == 1 && size >= strlen(BOM) && memcmp(text, BOM, strlen(BOM)) == 0 &&
-        *column > 1)
+    if (*line == 1 && *column > 1 && utf8_bom(text, size) > 0)
         --*column;
 }
 
@@ -324,8 +322,8 @@ sqlscan_line_text(const char *text, size_t size, size_t offset, char *dst,
         start--;
     while (end < size && text[end] != '\n' && text[end] != '\r')
         end++;
-    if (start == 0 && end >= strlen(BOM) && memcmp(text, BOM, strlen(BOM)) == 0)
-        start = strlen(BOM);
+    if (start == 0)
+        start = utf8_bom(text, end);
     if (end > start && end < size && text[end] == '\n' && text[end - 1] == '\r')
         end--;
     if (end < start)

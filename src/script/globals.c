@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "base/fs.h"
+#include "base/utf8.h"
 #include "script/db.h"
 #include "script/embed.h"
 #include "script/json.h"
 #include "script/raise.h"
 #include "script/value.h"
+#include "script/vm.h"
 
 static const char *const log_levels[] = { "debug", "info", "warn", NULL };
 
@@ -40,6 +42,7 @@ read_module(lua_State *L)
     struct arena *arena = lua_newuserdatauv(L, sizeof(*arena), 0);
     struct error err = { 0 };
     struct fs_text text;
+    size_t bom;
 
     *arena = (struct arena){ 0 };
     luaL_newmetatable(L, "luamig.arena");
@@ -53,7 +56,8 @@ read_module(lua_State *L)
     }
     if (!fs_read(path, arena, &text, &err))
         return raise_error(L, &err);
-    lua_pushlstring(L, text.bytes, text.size);
+    bom = utf8_bom(text.bytes, text.size);
+    lua_pushlstring(L, text.bytes + bom, text.size - bom);
     lua_pushfstring(L, "@%s", path);
     arena_release(arena);
     return 2;
@@ -167,8 +171,6 @@ globals_push_embedded(lua_State *L, const char *name)
         module++;
     if (module->name == NULL)
         luaL_error(L, "no embedded module '%s'", name);
-    if (luaL_loadbufferx(L, (const char *)module->text, module->size, module->chunkname,
-                         "t") != LUA_OK)
-        lua_error(L);
+    vm_push_chunk(L, (const char *)module->text, module->size, module->chunkname);
     lua_call(L, 0, 1);
 }

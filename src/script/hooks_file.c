@@ -10,8 +10,6 @@
 #include "script/db.h"
 #include "script/raise.h"
 
-#define BOM "\xEF\xBB\xBF"
-
 static const char *const events[] = { "before_run",      "after_run",  "before_migration",
                                       "after_migration", "on_failure", NULL };
 
@@ -127,15 +125,12 @@ evaluate(struct hooks_file *file, const struct fs_text *text, const char *chunk,
          struct error *err)
 {
     struct vm *vm = &file->vm;
-    size_t skip =
-        text->size >= 3 && memcmp(text->bytes, BOM, 3) == 0 ? sizeof(BOM) - 1 : 0;
 
     if (!vm_init(vm, err))
         return false;
     lua_pushcfunction(vm->L, open_globals);
     lua_pushlightuserdata(vm->L, &file->globals);
-    if (!vm_call(vm, 1, 0, err) ||
-        !vm_load(vm, text->bytes + skip, text->size - skip, chunk, err) ||
+    if (!vm_call(vm, 1, 0, err) || !vm_load(vm, text->bytes, text->size, chunk, err) ||
         !vm_call(vm, 0, 1, err))
         return false;
     lua_pushcfunction(vm->L, take_table);

@@ -8,8 +8,6 @@
 #include "script/files.h"
 #include "script/vm.h"
 
-#define BOM "\xEF\xBB\xBF"
-
 /* A script's strings know their methods, and nobody else may change them. */
 static void
 close_strings(lua_State *L)
@@ -54,7 +52,6 @@ run(lua_State *L)
 {
     struct running *running = lua_touserdata(L, 1);
     const struct script *script = running->script;
-    size_t skip = script->size >= 3 && memcmp(script->text, BOM, 3) == 0 ? 3 : 0;
 
     globals_open(L);
     luaL_requiref(L, LUA_OSLIBNAME, luaopen_os, 1);
@@ -66,9 +63,7 @@ run(lua_State *L)
     lua_rawsetp(L, LUA_REGISTRYINDEX, running); /* as long as the state lives */
     lua_setfield(L, -2, "db");
     lua_pushfstring(L, "@%s", script->path);
-    if (luaL_loadbufferx(L, script->text + skip, script->size - skip, lua_tostring(L, -1),
-                         "t") != LUA_OK)
-        return lua_error(L);
+    vm_push_chunk(L, script->text, script->size, lua_tostring(L, -1));
     lua_pushvalue(L, -3);
     lua_setupvalue(L, -2, 1);
     lua_call(L, 0, 0);

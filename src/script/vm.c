@@ -4,6 +4,7 @@
 #include <lualib.h>
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "pg/wait.h"
 #include "script/raise.h"
 
@@ -149,6 +150,15 @@ vm_call(struct vm *vm, int nargs, int nresults, struct error *err)
     return false;
 }
 
+void
+vm_push_chunk(lua_State *L, const char *text, size_t size, const char *name)
+{
+    size_t bom = utf8_bom(text, size);
+
+    if (luaL_loadbufferx(L, text + bom, size - bom, name, "t") != LUA_OK)
+        lua_error(L);
+}
+
 struct chunk {
     const char *text;
     size_t size;
@@ -160,8 +170,7 @@ load_chunk(lua_State *L)
 {
     const struct chunk *chunk = lua_touserdata(L, 1);
 
-    if (luaL_loadbufferx(L, chunk->text, chunk->size, chunk->name, "t") != LUA_OK)
-        return lua_error(L);
+    vm_push_chunk(L, chunk->text, chunk->size, chunk->name);
     return 1;
 }
 

@@ -35,7 +35,13 @@ void vm_release(struct vm *vm);
  */
 bool vm_call(struct vm *vm, int nargs, int nresults, struct error *err);
 
-/* Compiles text (never bytecode) as a chunk of that name ("@luamig.lua") on the stack. */
+/*
+ * Pushes text (never bytecode), behind its BOM, compiled as a chunk of that name
+ * ("@luamig.lua"); raises where it is wrong.
+ */
+void vm_push_chunk(lua_State *L, const char *text, size_t size, const char *name);
+
+/* The same in a protected call. */
 bool vm_load(struct vm *vm, const char *text, size_t size, const char *name,
              struct error *err);
 
