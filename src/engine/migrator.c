@@ -150,7 +150,8 @@ migrator_check_lock(struct migrator *m, struct error *err)
 
     /* On its own connection: the file's role may not read the lease. */
     if (m->settings->lock == LOCK_LEASE)
-        return lease_confirm(&m->server, err);
+        return lease_confirm(&m->server, err) &&
+               (!m->second.held || lease_confirm(&m->second.server, err));
     if (!guard_lock_held(&m->server.work, &guard, &held, err))
         return false;
     return held || error_set(err, ERROR_LOCK, "%s was lost", m->server.lock_name);
