@@ -82,8 +82,8 @@ static void
 lose(struct heartbeat *h, const char *why, const char *reason)
 {
     pthread_mutex_lock(&h->mutex);
-    snprintf(h->lost, sizeof(h->lost), "%s%s%s%s", why, reason[0] != '\0' ? " (" : "",
-             reason, reason[0] != '\0' ? ")" : "");
+    snprintf(h->lost, sizeof(h->lost), "the lease of %s %s%s%s%s", h->orders.of, why,
+             reason[0] != '\0' ? " (" : "", reason, reason[0] != '\0' ? ")" : "");
     pthread_mutex_unlock(&h->mutex);
     eventfd_write(h->gone, 1);
     eventfd_write(h->answer, 1);
@@ -307,14 +307,13 @@ beat(void *arg)
         int64_t end = h->renewed + h->orders.lease;
 
         if (now >= end) {
-            lose(h, "the lease of the run lock expired: it could not be renewed",
-                 h->reason);
+            lose(h, "expired: it could not be renewed", h->reason);
             break;
         }
         if (now < due) {
             doze(h, -1, 0, earlier(due, end));
         } else if (take_pulse(h) == PULSE_GONE) {
-            lose(h, "the lease of the run lock was lost: it is not ours any more", "");
+            lose(h, "was lost: it is not ours any more", "");
             break;
         }
     }

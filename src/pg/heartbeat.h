@@ -21,6 +21,7 @@ struct heartbeat;
 
 /* Texts live until heartbeat_stop(). Both statements answer with one row, or none. */
 struct heartbeat_orders {
+    const char *of;       /* in messages: "the run lock" */
     const char *greeting; /* sent first on a new connection; NULL: nothing */
     const char *renew;
     const char *look;

@@ -231,7 +231,9 @@ begin_heartbeat(struct taking *t, struct error *err)
 {
     const struct lease *lease = t->lease;
     const char *prologue = t->server->lock.prologue, *before = "";
-    struct heartbeat_orders orders = { .lease = lease->ms, .renewed = t->sent };
+    struct heartbeat_orders orders = { .of = t->server->lock_name,
+                                       .lease = lease->ms,
+                                       .renewed = t->sent };
 
     if (prologue != NULL)
         before = arena_printf(t->arena,
