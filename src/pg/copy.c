@@ -21,11 +21,7 @@ flush(struct copy *copy)
 static PGresult *
 next_result(struct copy *copy)
 {
-    while (PQisBusy(copy->session->conn)) {
-        if (!wait_for(&copy->wait, POLLIN))
-            return NULL;
-    }
-    return PQgetResult(copy->session->conn);
+    return wait_answer(&copy->wait) ? PQgetResult(copy->session->conn) : NULL;
 }
 
 /* Reads up to the end of the command; the first error counts. */
@@ -53,8 +49,7 @@ copy_begin(struct copy *copy, struct session *session, const char *sql, struct e
     ExecStatusType status;
 
     *copy = (struct copy){ .session = session, .wait = wait_begin(session) };
-    if (PQsendQueryParams(session->conn, sql, 0, NULL, NULL, NULL, NULL, 0) != 1 ||
-        !flush(copy))
+    if (!exec_send(session->conn, sql, NULL))
         return finish(copy, NULL, NULL, err);
     session->syncs++;
     res = next_result(copy);

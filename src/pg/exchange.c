@@ -17,13 +17,7 @@ exchange_begin(struct session *session, size_t kept)
 void
 exchange_say(struct exchange *x, const char *sql, const struct pg_params *params)
 {
-    static const struct pg_params none;
-
-    if (params == NULL)
-        params = &none;
-    x->sent = x->sent &&
-              PQsendQueryParams(x->session->conn, sql, params->count, NULL,
-                                params->values, params->lengths, params->formats, 0) == 1;
+    x->sent = x->sent && exec_send(x->session->conn, sql, params);
 }
 
 void
@@ -58,19 +52,6 @@ take(struct exchange *x, PGresult *res)
         *place = res;
 }
 
-static bool
-wait_for_answer(struct exchange *x)
-{
-    PGconn *conn = x->session->conn;
-    int left;
-
-    while ((left = PQflush(conn)) == 1 || PQisBusy(conn)) {
-        if (left < 0 || !wait_for(&x->wait, (short)(POLLIN | (left ? POLLOUT : 0))))
-            return false;
-    }
-    return true;
-}
-
 /* Hears all answers; false: the connection is lost. */
 static bool
 hear(struct exchange *x)
@@ -82,7 +63,7 @@ hear(struct exchange *x)
 
         /* What follows the wanted one cleans up: a cancel must not hit it. */
         x->wait.deaf = x->at > x->kept;
-        if (!wait_for_answer(x))
+        if (!wait_answer(&x->wait))
             return false;
         res = PQgetResult(conn);
         if (res == NULL) {

@@ -156,20 +156,6 @@ end_copy(struct wait *wait, ExecStatusType status)
     return true;
 }
 
-static bool
-flush(struct wait *wait)
-{
-    int left;
-
-    while ((left = PQflush(wait->session->conn)) == 1) {
-        if (!wait_for(wait, POLLIN | POLLOUT))
-            return false;
-    }
-    if (left < 0)
-        wait->session->lost = PQstatus(wait->session->conn) == CONNECTION_BAD;
-    return left == 0;
-}
-
 PGresult *
 exec_last_words(PGconn *conn)
 {
@@ -183,13 +169,9 @@ last_result(struct wait *wait)
     PGconn *conn = wait->session->conn;
     PGresult *last = NULL, *next;
 
-    if (!flush(wait))
-        return NULL;
     for (;;) {
-        while (PQisBusy(conn)) {
-            if (!wait_for(wait, POLLIN))
-                return last != NULL ? last : exec_last_words(conn);
-        }
+        if (!wait_answer(wait))
+            return last != NULL ? last : exec_last_words(conn);
         next = PQgetResult(conn);
         if (next == NULL || !end_copy(wait, PQresultStatus(next))) {
             PQclear(next);
@@ -206,8 +188,8 @@ last_result(struct wait *wait)
     }
 }
 
-static bool
-send_query(PGconn *conn, const char *sql, const struct pg_params *params)
+bool
+exec_send(PGconn *conn, const char *sql, const struct pg_params *params)
 {
     static const struct pg_params none;
 
@@ -245,7 +227,7 @@ exec_query(struct session *session, const char *sql, const struct pg_params *par
 
     if (pooler_wraps(session))
         return pooler_query(session, sql, params, res, err);
-    return take_last(&wait, send_query(session->conn, sql, params), res, err);
+    return take_last(&wait, exec_send(session->conn, sql, params), res, err);
 }
 
 bool

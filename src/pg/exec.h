@@ -68,6 +68,9 @@ bool exec_commit(struct session *session, struct error *err);
  */
 bool exec_rollback(struct session *session, struct error *err);
 
+/* Sends one statement and does not wait, as in a pipeline; params may be NULL. */
+bool exec_send(PGconn *conn, const char *sql, const struct pg_params *params);
+
 /*
  * Turns a failed result into *err: message, sqlstate, detail, hint, object, where; the
  * position goes to err->position and err->body_line. res may be NULL or the connection

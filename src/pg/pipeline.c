@@ -27,13 +27,9 @@ struct run {
 static bool
 send_item(struct run *run, const struct pipeline_item *item)
 {
-    static const struct pg_params none;
-    const struct pg_params *params = item->params != NULL ? item->params : &none;
-
     strbuf_reset(&run->sql);
     strbuf_add(&run->sql, item->sql, item->length);
-    return PQsendQueryParams(run->conn, run->sql.text, params->count, NULL,
-                             params->values, params->lengths, params->formats, 0) == 1;
+    return exec_send(run->conn, run->sql.text, item->params);
 }
 
 static bool
@@ -276,21 +272,6 @@ drop_copy_out(struct run *run)
 }
 
 static bool
-wait_result(struct run *run)
-{
-    while (PQflush(run->conn) == 1) {
-        if (!wait_for(&run->wait, POLLIN | POLLOUT))
-            return false;
-    }
-    PQsetSingleRowMode(run->conn);
-    while (PQisBusy(run->conn)) {
-        if (!wait_for(&run->wait, POLLIN))
-            return false;
-    }
-    return true;
-}
-
-static bool
 take_serial(struct run *run, const struct pipeline_item *item, const PGresult *res)
 {
     switch (PQresultStatus(res)) {
@@ -310,7 +291,8 @@ run_item(struct run *run, const struct pipeline_item *item)
 
     run->pipeline->session->syncs++;
     while (alive) {
-        alive = wait_result(run);
+        PQsetSingleRowMode(run->conn);
+        alive = wait_answer(&run->wait);
         if (!alive || (res = PQgetResult(run->conn)) == NULL)
             break;
         alive = take_serial(run, item, res) && PQstatus(run->conn) == CONNECTION_OK;

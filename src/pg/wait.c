@@ -168,6 +168,21 @@ wait_for(struct wait *wait, short events)
     return true;
 }
 
+bool
+wait_answer(struct wait *wait)
+{
+    PGconn *conn = wait->session->conn;
+
+    for (;;) {
+        int left = PQflush(conn);
+
+        if (!PQisBusy(conn))
+            return true;
+        if (left < 0 || !wait_for(wait, (short)(POLLIN | (left == 1 ? POLLOUT : 0))))
+            return false;
+    }
+}
+
 static const char *
 limit_setting(enum stop_cause cause)
 {

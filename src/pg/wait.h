@@ -34,6 +34,12 @@ struct wait wait_begin(struct session *session);
 bool wait_for(struct wait *wait, short events);
 
 /*
+ * Sends what libpq still holds, and waits until the next result can be had without
+ * waiting. false: the connection is lost.
+ */
+bool wait_answer(struct wait *wait);
+
+/*
  * If the wait was cancelled, makes the failure in *err say why: signal, limit, lock. To
  * be called with the error that the server answered. Always false.
  */
