@@ -3,8 +3,10 @@
 #include <libpq-events.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backfill/backfill.h"
+#include "backfill/talk.h"
 #include "pg/exec.h"
 #include "script/script.h"
 #include "tests/pgtest.h"
@@ -133,6 +135,33 @@ fail_each(const char *text, long least)
 }
 
 static void
+ignore_result(void *ctx, int id, PGresult *res)
+{
+    (void)ctx;
+    (void)id;
+    (void)res;
+}
+
+static void
+a_connection_that_was_given_up_is_not_waited_for(void **state)
+{
+    struct talk talk = { .session = &t.server.work,
+                         .on_row = ignore_result,
+                         .on_end = ignore_result };
+    struct error err = { 0 };
+
+    (void)state;
+    talk_begin(&talk);
+    talk_send(&talk, 1, "SELECT pg_catalog.pg_sleep(120)", NULL);
+    talk_sync(&talk);
+    t.server.work.lost = true;
+    alarm(60); /* ends the test where it is waited for */
+    assert_false(talk_end(&talk, &err));
+    alarm(0);
+    assert_int_equal(err.kind, ERROR_CONNECT);
+}
+
+static void
 no_allocation_that_fails_in_map_leaks_or_crashes(void **state)
 {
     (void)state;
@@ -183,6 +212,8 @@ main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(nor_one_in_each, setup, teardown),
         cmocka_unit_test_setup_teardown(what_fails_is_gone_on_with_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_connection_that_was_given_up_is_not_waited_for,
+                                        setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

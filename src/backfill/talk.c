@@ -66,15 +66,9 @@ flush(struct talk *talk)
 void
 talk_send(struct talk *talk, int id, const char *sql, const struct pg_params *params)
 {
-    static const struct pg_params none;
-
     if (talk->failed)
         return;
-    if (params == NULL)
-        params = &none;
-    if (talk->sent == TALK_MOST ||
-        PQsendQueryParams(talk->session->conn, sql, params->count, NULL, params->values,
-                          NULL, NULL, 0) != 1) {
+    if (talk->sent == TALK_MOST || !exec_send(talk->session->conn, sql, params)) {
         fail(talk, NULL);
         return;
     }
