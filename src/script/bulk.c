@@ -6,6 +6,7 @@
 #include "script/db.h"
 #include "script/raise.h"
 #include "script/value.h"
+#include "script/vm.h"
 
 #define BUFFERS_TYPE "luamig.buffers"
 
@@ -33,10 +34,9 @@ buffers_gc(lua_State *L)
 void
 bulk_register(lua_State *L)
 {
-    luaL_newmetatable(L, BUFFERS_TYPE);
-    lua_pushcfunction(L, buffers_gc);
-    lua_setfield(L, -2, "__gc");
-    lua_pop(L, 1);
+    static const luaL_Reg meta[] = { { "__gc", buffers_gc }, { NULL, NULL } };
+
+    vm_new_type(L, BUFFERS_TYPE, meta);
 }
 
 struct strbuf *

@@ -9,6 +9,7 @@
 #include "base/words.h"
 #include "pg/wait.h"
 #include "script/raise.h"
+#include "script/vm.h"
 
 #define TYPE         "luamig.command"
 #define LONGEST_LINE 2000 /* bytes; what is longer is logged in parts */
@@ -43,11 +44,7 @@ push(lua_State *L)
     struct command *command = lua_newuserdatauv(L, sizeof(*command), 0);
 
     *command = (struct command){ 0 };
-    if (luaL_newmetatable(L, TYPE)) {
-        lua_pushcfunction(L, command_gc);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_setmetatable(L, -2);
+    luaL_setmetatable(L, TYPE);
     return command;
 }
 
@@ -230,6 +227,9 @@ run(lua_State *L)
 void
 command_push(lua_State *L, const struct globals *globals)
 {
+    static const luaL_Reg meta[] = { { "__gc", command_gc }, { NULL, NULL } };
+
+    vm_new_type(L, TYPE, meta);
     lua_pushlightuserdata(L, (void *)(uintptr_t)globals);
     lua_pushcclosure(L, run, 1);
 }

@@ -15,8 +15,10 @@
 #include "script/tx.h"
 #include "script/update_many.h"
 #include "script/value.h"
+#include "script/vm.h"
 
 #define RESULT_TYPE "luamig.result"
+#define MEMORY_TYPE "luamig.memory"
 #define MAX_PARAMS  65535
 
 /* The db at index 1, which has not ended. */
@@ -203,7 +205,7 @@ typedef char *(*escape_function)(PGconn *conn, const char *text, size_t len);
 static int
 memory_gc(lua_State *L)
 {
-    char **text = lua_touserdata(L, 1);
+    char **text = luaL_checkudata(L, 1, MEMORY_TYPE);
 
     PQfreemem(*text);
     *text = NULL;
@@ -220,11 +222,7 @@ quote(lua_State *L, escape_function escape)
     char **owner = lua_newuserdatauv(L, sizeof(char *), 0);
 
     *owner = NULL;
-    if (luaL_newmetatable(L, "luamig.memory")) {
-        lua_pushcfunction(L, memory_gc);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_setmetatable(L, -2);
+    luaL_setmetatable(L, MEMORY_TYPE);
     luaL_argcheck(L, strlen(text) == len, 2, "holds a zero byte");
     *owner = escape(db->host->work->conn, text, len);
     if (*owner == NULL)
@@ -276,19 +274,21 @@ no_method(lua_State *L)
 void
 db_open(lua_State *L)
 {
-    luaL_newmetatable(L, DB_TYPE);
+    static const luaL_Reg nothing[] = { { NULL, NULL } };
+    static const luaL_Reg result_meta[] = { { "__gc", result_gc }, { NULL, NULL } };
+    static const luaL_Reg memory_meta[] = { { "__gc", memory_gc }, { NULL, NULL } };
+
+    vm_new_type(L, RESULT_TYPE, result_meta);
+    vm_new_type(L, MEMORY_TYPE, memory_meta);
+    vm_new_type(L, DB_TYPE, nothing);
+    luaL_getmetatable(L, DB_TYPE);
     luaL_newlib(L, methods);
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, no_method);
     lua_setfield(L, -2, "__index");
     lua_setmetatable(L, -2);
     lua_setfield(L, -2, "__index");
-    lua_pushliteral(L, "locked");
-    lua_setfield(L, -2, "__metatable");
-    luaL_newmetatable(L, RESULT_TYPE);
-    lua_pushcfunction(L, result_gc);
-    lua_setfield(L, -2, "__gc");
-    lua_pop(L, 2);
+    lua_pop(L, 1);
     rows_register(L);
     copy_register(L);
     bulk_register(L);

@@ -12,6 +12,8 @@
 #include "script/value.h"
 #include "script/vm.h"
 
+#define ARENA_TYPE "luamig.arena"
+
 static const char *const log_levels[] = { "debug", "info", "warn", NULL };
 
 /* host.log(level, text) */
@@ -28,7 +30,7 @@ log_line(lua_State *L)
 static int
 arena_gc(lua_State *L)
 {
-    arena_release(luaL_checkudata(L, 1, "luamig.arena"));
+    arena_release(luaL_checkudata(L, 1, ARENA_TYPE));
     return 0;
 }
 
@@ -45,10 +47,7 @@ read_module(lua_State *L)
     size_t bom;
 
     *arena = (struct arena){ 0 };
-    luaL_newmetatable(L, "luamig.arena");
-    lua_pushcfunction(L, arena_gc);
-    lua_setfield(L, -2, "__gc");
-    lua_setmetatable(L, -2);
+    luaL_setmetatable(L, ARENA_TYPE);
     if (!fs_exists(path)) {
         lua_pushnil(L);
         lua_pushstring(L, path);
@@ -145,6 +144,9 @@ push_values(lua_State *L)
 void
 globals_open(lua_State *L)
 {
+    static const luaL_Reg arena_meta[] = { { "__gc", arena_gc }, { NULL, NULL } };
+
+    vm_new_type(L, ARENA_TYPE, arena_meta);
     raise_open(L);
     value_open(L);
     db_open(L);

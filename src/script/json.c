@@ -12,6 +12,7 @@
 #include "script/json_path.h"
 #include "script/json_scan.h"
 #include "script/value.h"
+#include "script/vm.h"
 
 #define NAME  "json.decode"
 #define OWNER "luamig.json"
@@ -179,8 +180,6 @@ json_open(lua_State *L)
         { NULL, NULL },
     };
 
-    if (luaL_newmetatable(L, OWNER))
-        luaL_setfuncs(L, meta, 0);
-    lua_pop(L, 1);
+    vm_new_type(L, OWNER, meta);
     luaL_newlib(L, functions);
 }
