@@ -47,6 +47,26 @@ describe("a connection that is lost", function()
         end)
     end
 
+    for _, command in ipairs { "up", "down", "exec" } do
+        it("before " .. command .. " has begun, while it waits for the run lock: it is connected again", function()
+            s:files { ["1_a.up.sql"] = "INSERT INTO marks VALUES (1);", ["1_a.down.sql"] = "DELETE FROM marks;",
+                ["./x.sql"] = "INSERT INTO marks VALUES (2);" }
+            if command ~= "up" then s:expect(0, "up") end
+            local other = s:session("the other deploy")
+            other:sql(("SELECT pg_advisory_lock(%d)"):format(support.lock_key("luamig.applied_migrations")))
+            local p = s:start(command, command == "exec" and "x.sql" or nil)
+            p:says("waiting for")
+            s:sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                .. " AND application_name LIKE 'luamig%'")
+            p:says("connecting again")
+            other:sql(("SELECT pg_advisory_unlock(%d)"):format(support.lock_key("luamig.applied_migrations")))
+            local r = p:wait(10)
+            assert.equal(0, r.status, r.err)
+            assert.equal(({ up = "1", down = "", exec = "1,2" })[command],
+                s:sql("SELECT string_agg(v::text, ',' ORDER BY v) FROM marks"))
+        end)
+    end
+
     it("of the run lock: it is taken again, and the migration begins again #server", function()
         s:file("1_a.up.sql", "CREATE SEQUENCE tries; INSERT INTO marks VALUES (1);")
         s:file("2_x.up.sql", "INSERT INTO marks VALUES (2);\n" .. SLOW)

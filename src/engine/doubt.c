@@ -258,11 +258,14 @@ lock_again(struct migrator *m, struct error *err)
            (!had || content == NULL || own_lock_beside(m, content->migration, err));
 }
 
-/* In messages: what was lost. Of two locks it is the second, if that one's session is gone. */
+/*
+ * In messages: what was lost. Of two locks it is the second, if that one's session is gone;
+ * before there is a lock it is the connection that waits for it.
+ */
 static const char *
 name_of_lost(const struct migrator *m)
 {
-    if (m->server.work.lost)
+    if (m->server.work.lost || !m->locked)
         return "the connection to the server";
     if (m->second.held && !is_alive(&m->second.server.lock))
         return m->second.server.lock_name;
@@ -281,8 +284,9 @@ restore(struct migrator *m, struct orphans *orphans, struct error *err)
 
         if (++m->losses > MOST_LOSSES)
             return error_within(err, "%s was lost %d times", what, MOST_LOSSES + 1);
-        tell(m, arena_printf(m->arena, "%s was lost; %s", what,
-                             lost ? "connecting again" : "taking it again"));
+        tell(m,
+             arena_printf(m->arena, "%s was lost; %s", what,
+                          lost || !m->locked ? "connecting again" : "taking it again"));
         m->server.cleaning = true; /* that the lock is lost stops none of this */
         ok = (!lost || connect_again(m, orphans, err)) && end_orphans(m, orphans, err) &&
              lock_again(m, err);

@@ -67,12 +67,21 @@ tell_pooled(struct migrator *m)
                                             "if it pooled by transaction" });
 }
 
+/* One that was ended while it began is no answer. */
+static bool
+open_work(struct migrator *m, struct error *err)
+{
+    return session_open(&m->server, SESSION_WORK, err) ||
+           (strcmp(err->sqlstate, "57P01") == 0 &&
+            session_open(&m->server, SESSION_WORK, err));
+}
+
 bool
 migrator_connect(struct migrator *m, struct error *err)
 {
     char label[256];
 
-    if (!session_open(&m->server, SESSION_WORK, err))
+    if (!open_work(m, err))
         return false;
     server_label(&m->server, label, sizeof(label));
     m->label = arena_strdup(m->arena, label);

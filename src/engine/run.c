@@ -1,7 +1,6 @@
 #include "engine/run.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "engine/aside.h"
 #include "engine/batch.h"
@@ -44,9 +43,6 @@ connect_work(struct run *run)
 {
     bool ok = migrator_connect(&run->m, run->err);
 
-    /* It was ended while it began: that is no answer. */
-    if (!ok && strcmp(run->err->sqlstate, "57P01") == 0)
-        ok = migrator_connect(&run->m, run->err);
     run->summary->target = run->m.label;
     return ok;
 }

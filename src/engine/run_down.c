@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/apply.h"
+#include "engine/doubt.h"
 #include "engine/hooks.h"
 #include "engine/migrator.h"
 #include "engine/preflight.h"
@@ -160,10 +161,34 @@ read_files(struct run *run)
 }
 
 static bool
+look(struct run *run)
+{
+    bool ok = read_record(run);
+
+    while (!ok && doubt_reconnect(&run->m, run->err))
+        ok = read_record(run);
+    return ok;
+}
+
+/* Nothing was tried yet: what a lost connection took with it is done again. */
+static bool
+lock_and_plan(struct run *run)
+{
+    struct migrator *m = &run->m;
+    bool ok;
+
+    do
+        ok = (m->locked || migrator_lock(m, run->err)) && read_record(run) &&
+             read_contents(run) && preflight(m, run->contents, run->plan.count, run->err);
+    while (!ok && doubt_reconnect(m, run->err));
+    return ok;
+}
+
+static bool
 run_steps(struct run *run)
 {
     struct migrator *m = &run->m;
-    bool ok = read_files(run) && migrator_connect(m, run->err) && read_record(run);
+    bool ok = read_files(run) && migrator_connect(m, run->err) && look(run);
 
     run->summary->target = m->label;
     if (!ok)
@@ -178,9 +203,7 @@ run_steps(struct run *run)
     }
     migrator_notify(m, (struct event){ .kind = EVENT_RUN_STARTED,
                                        .steps = run->plan.count });
-    if (!hooks_open(m, HOOKS_DOWN, run->err) || !migrator_lock(m, run->err) ||
-        !read_record(run) || !read_contents(run) ||
-        !preflight(m, run->contents, run->plan.count, run->err))
+    if (!hooks_open(m, HOOKS_DOWN, run->err) || !lock_and_plan(run))
         return false;
     return run->plan.count == 0 || undo_plan(run);
 }

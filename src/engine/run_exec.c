@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "engine/doubt.h"
 #include "engine/migrator.h"
 #include "engine/preflight.h"
 #include "engine/step.h"
@@ -102,6 +103,20 @@ run_all(struct run *run)
     return true;
 }
 
+/* Nothing was tried yet: what a lost connection took with it is done again. */
+static bool
+lock_and_check(struct run *run)
+{
+    struct migrator *m = &run->m;
+    bool ok;
+
+    do
+        ok = (m->locked || migrator_lock(m, run->err)) &&
+             preflight(m, run->contents, run->count, run->err);
+    while (!ok && doubt_reconnect(m, run->err));
+    return ok;
+}
+
 static bool
 run_steps(struct run *run)
 {
@@ -113,7 +128,7 @@ run_steps(struct run *run)
     if (!ok)
         return false;
     migrator_notify(m, (struct event){ .kind = EVENT_RUN_STARTED, .steps = run->count });
-    if (!migrator_lock(m, run->err) || !preflight(m, run->contents, run->count, run->err))
+    if (!lock_and_check(run))
         return false;
     run->summary->outcome = OUTCOME_DONE;
     return run_all(run);
