@@ -82,21 +82,11 @@ take_failure(struct backfill *b, struct batch *batch, size_t bad, struct error *
                      b->target.shown);
 }
 
-static size_t
-mapped_bytes(const struct changes *changes)
-{
-    size_t bytes = 0;
-
-    for (size_t i = 0; i < changes->width; i++)
-        bytes += changes->columns[i].len;
-    return bytes;
-}
-
 /* So many rows that what they are mapped to is looked at before it is too much. */
 static size_t
 slice(const struct batch *batch)
 {
-    size_t bytes = mapped_bytes(&batch->changes), fit;
+    size_t bytes = changes_bytes(&batch->changes), fit;
 
     if (batch->mapped == 0)
         return FIRST_SLICE;
@@ -120,7 +110,7 @@ backfill_map(struct backfill *b, struct batch *batch)
         return;
     }
     batch->mapped = last;
-    if (mapped_bytes(&batch->changes) <= BACKFILL_BYTES || last == batch->rows.count)
+    if (changes_bytes(&batch->changes) <= BACKFILL_BYTES || last == batch->rows.count)
         return;
     batch->full = true;
     batch->cut = last;
@@ -149,8 +139,8 @@ backfill_settings(const struct backfill *b, struct arena *arena)
                             : "");
 }
 
-static bool
-run_list(struct backfill *b, const char *const *list, struct error *err)
+bool
+backfill_role(struct backfill *b, const char *const *list, struct error *err)
 {
     for (; b->roles && *list != NULL; list++) {
         if (!exec_command(b->env->work, *list, NULL, err))
@@ -165,7 +155,7 @@ backfill_begin(struct backfill *b, bool own, struct error *err)
     struct arena arena = { 0 };
     bool ok = exec_command(b->env->work, BACKFILL_BEGIN, NULL, err) &&
               exec_command(b->env->work, backfill_settings(b, &arena), NULL, err) &&
-              (!own || run_list(b, role_own, err));
+              (!own || backfill_role(b, role_own, err));
 
     arena_release(&arena);
     return ok;
@@ -174,7 +164,7 @@ backfill_begin(struct backfill *b, bool own, struct error *err)
 bool
 backfill_commit(struct backfill *b, bool own, struct error *err)
 {
-    return (!own || run_list(b, role_file, err)) && exec_commit(b->env->work, err);
+    return (!own || backfill_role(b, role_file, err)) && exec_commit(b->env->work, err);
 }
 
 bool

@@ -56,15 +56,13 @@ static void
 take_in(struct backfill *b, const struct turn_result *result)
 {
     struct batch *now = b->now;
-    int64_t bytes = (int64_t)now->rows.bytes.len;
+    size_t bytes = now->rows.bytes.len + changes_bytes(&now->changes);
 
-    for (size_t i = 0; i < now->changes.width; i++)
-        bytes += (int64_t)now->changes.columns[i].len;
     if (!now->retry) {
         free(b->cursor);
         b->cursor = xstrdup(now->range.hi);
         b->rows += now->range.keys;
-        pace_done(&b->pace, now->range.keys, result->us, bytes);
+        pace_done(&b->pace, now->range.keys, result->us, (int64_t)bytes);
         b->errors += now->error_count;
     }
     b->counts.written += result->counts.written;

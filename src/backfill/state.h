@@ -151,6 +151,9 @@ bool backfill_say_stopped(struct backfill *b, enum checkpoint_status status,
 /* The clocks of the run stand still for ms: there was progress. */
 void backfill_hold_clocks(struct backfill *b, int64_t ms);
 
+/* A list of pg/role, where the script has set a role. */
+bool backfill_role(struct backfill *b, const char *const *list, struct error *err);
+
 /* BEGIN, with luamig's own role and the settings of a batch; and COMMIT, as the script's. */
 bool backfill_begin(struct backfill *b, bool own, struct error *err);
 bool backfill_commit(struct backfill *b, bool own, struct error *err);

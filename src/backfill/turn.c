@@ -253,16 +253,6 @@ write_errors(struct turn *t)
     return now->errors != NULL || !now->retry || claim_drop_error(&b->claim, key, t->err);
 }
 
-static bool
-run_list(struct turn *t, const char *const *list)
-{
-    for (; t->b->roles && *list != NULL; list++) {
-        if (!exec_command(t->b->env->work, *list, NULL, t->err))
-            return false;
-    }
-    return true;
-}
-
 /* What the pipeline could not know when it was sent. */
 static bool
 settle(struct turn *t)
@@ -283,8 +273,8 @@ settle(struct turn *t)
     if (t->written == NULL && late.written == 0 && t->now->errors == NULL &&
         !t->now->retry)
         return true;
-    return run_list(t, role_own) && write_errors(t) &&
-           claim_count(&b->claim, &late, t->err) && run_list(t, role_file);
+    return backfill_role(b, role_own, t->err) && write_errors(t) &&
+           claim_count(&b->claim, &late, t->err) && backfill_role(b, role_file, t->err);
 }
 
 /* Behind the first Sync: all is well, or it is not committed. */

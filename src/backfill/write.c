@@ -35,6 +35,16 @@ changes_release(struct changes *changes)
     *changes = (struct changes){ 0 };
 }
 
+size_t
+changes_bytes(const struct changes *changes)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < changes->width; i++)
+        bytes += changes->columns[i].len;
+    return bytes;
+}
+
 /* An element of an array literal; numbers need no quotes, but nothing is lost by them. */
 static void
 add(struct changes *changes, size_t column, const char *text, size_t length)

@@ -29,6 +29,9 @@ void changes_init(struct changes *changes, const struct target *target,
 void changes_reset(struct changes *changes);
 void changes_release(struct changes *changes);
 
+/* How much they hold. */
+size_t changes_bytes(const struct changes *changes);
+
 /* Begins a row: key and xmin of rows' row. Then changes_value() for each set column. */
 void changes_row(struct changes *changes, const struct rows *rows, size_t row);
 
