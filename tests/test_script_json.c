@@ -13,10 +13,8 @@ static int
 open_globals(lua_State *L)
 {
     value_open(L);
-    value_push_null(L);
-    lua_setglobal(L, "null");
-    lua_pushcfunction(L, value_array);
-    lua_setglobal(L, "array");
+    lua_pushglobaltable(L);
+    value_set_globals(L);
     json_open(L);
     lua_setglobal(L, "json");
     return 0;

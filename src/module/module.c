@@ -9,6 +9,7 @@
 #include "module/connection.h"
 #include "module/scratch.h"
 #include "module/surroundings.h"
+#include "script/field.h"
 #include "script/globals.h"
 #include "script/raise.h"
 #include "script/value.h"
@@ -33,13 +34,7 @@ luaopen_luamig(lua_State *L)
     scratch_register(L);
     surroundings_register(L);
     luaL_newlib(L, functions);
-    value_push_null(L);
-    lua_setfield(L, -2, "null");
-    lua_pushcfunction(L, value_array);
-    lua_setfield(L, -2, "array");
-    lua_pushcfunction(L, value_bytea);
-    lua_setfield(L, -2, "bytea");
-    lua_pushliteral(L, LUAMIG_VERSION);
-    lua_setfield(L, -2, "_VERSION");
+    value_set_globals(L);
+    field_set_text(L, "_VERSION", LUAMIG_VERSION);
     return 1;
 }

@@ -1,21 +1,8 @@
 #include "module/status.h"
 
 #include "engine/look.h"
+#include "script/field.h"
 #include "script/raise.h"
-
-static void
-set_text(lua_State *L, const char *name, const char *text)
-{
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, name);
-}
-
-static void
-set_number(lua_State *L, const char *name, int64_t number)
-{
-    lua_pushinteger(L, number);
-    lua_setfield(L, -2, name);
-}
 
 /* What is not on disk is recorded. */
 static const char *
@@ -31,16 +18,15 @@ push_entry(lua_State *L, const struct plan_entry *entry)
     const struct applied *a = entry->applied;
 
     lua_createtable(L, 0, 8);
-    lua_pushboolean(L, m != NULL && m->background);
-    lua_setfield(L, -2, "background");
+    field_set_boolean(L, "background", m != NULL && m->background);
     if (m == NULL || !m->repeatable)
-        set_number(L, "version", entry->version);
-    set_text(L, "name", entry_name(entry));
-    set_text(L, "state", plan_state_word(entry->state));
-    set_text(L, "applied_at", a != NULL ? a->applied_at : NULL);
-    set_text(L, "checksum", a != NULL ? a->checksum : NULL);
-    set_text(L, "file", m != NULL ? m->up.path : NULL);
-    set_text(L, "environment", m != NULL ? m->environment : NULL);
+        field_set_integer(L, "version", entry->version);
+    field_set_text(L, "name", entry_name(entry));
+    field_set_text(L, "state", plan_state_word(entry->state));
+    field_set_text(L, "applied_at", a != NULL ? a->applied_at : NULL);
+    field_set_text(L, "checksum", a != NULL ? a->checksum : NULL);
+    field_set_text(L, "file", m != NULL ? m->up.path : NULL);
+    field_set_text(L, "environment", m != NULL ? m->environment : NULL);
 }
 
 /* pending includes late, but not what waits for the background. */
@@ -53,20 +39,20 @@ push_counts(lua_State *L, const struct plan *plan)
         counts[plan->entries[i].state]++;
     counts[STATE_PENDING] = (int64_t)plan->pending;
     lua_createtable(L, 0, STATE_EXCLUDED + 2);
-    set_number(L, "background", (int64_t)plan->background);
+    field_set_integer(L, "background", (int64_t)plan->background);
     for (int state = 0; state <= STATE_EXCLUDED; state++)
-        set_number(L, plan_state_word((enum plan_state)state), counts[state]);
+        field_set_integer(L, plan_state_word((enum plan_state)state), counts[state]);
 }
 
 static void
 push_problem(lua_State *L, const struct problem *problem)
 {
     lua_createtable(L, 0, 4);
-    set_text(L, "kind", problem_kind_word(problem->kind));
-    set_text(L, "message", problem->message);
-    set_text(L, "file", problem->file);
+    field_set_text(L, "kind", problem_kind_word(problem->kind));
+    field_set_text(L, "message", problem->message);
+    field_set_text(L, "file", problem->file);
     if (problem->has_version)
-        set_number(L, "version", problem->version);
+        field_set_integer(L, "version", problem->version);
 }
 
 void

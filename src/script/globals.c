@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "script/db.h"
 #include "script/embed.h"
+#include "script/field.h"
 #include "script/json.h"
 #include "script/raise.h"
 #include "script/value.h"
@@ -66,24 +67,8 @@ static void
 push_vars(lua_State *L, const struct settings *settings)
 {
     lua_createtable(L, 0, (int)settings->var_count);
-    for (size_t i = 0; i < settings->var_count; i++) {
-        lua_pushstring(L, settings->vars[i].value);
-        lua_setfield(L, -2, settings->vars[i].name);
-    }
-}
-
-static void
-set_text(lua_State *L, const char *name, const char *text)
-{
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, name);
-}
-
-static void
-set_integer(lua_State *L, const char *name, lua_Integer value)
-{
-    lua_pushinteger(L, value);
-    lua_setfield(L, -2, name);
+    for (size_t i = 0; i < settings->var_count; i++)
+        field_set_text(L, settings->vars[i].name, settings->vars[i].value);
 }
 
 void
@@ -106,14 +91,13 @@ globals_push_migration(lua_State *L, const struct script_facts *facts)
 {
     lua_createtable(L, 0, 8);
     if (facts->has_version)
-        set_integer(L, "version", facts->version);
-    set_text(L, "name", facts->name);
-    set_text(L, "direction", facts->direction);
-    set_text(L, "mode", facts->in_transaction ? "transaction" : "no-transaction");
-    set_text(L, "dir", facts->folder);
-    set_integer(L, "attempt", (lua_Integer)facts->attempt);
-    lua_pushboolean(L, facts->dry_run);
-    lua_setfield(L, -2, "dry_run");
+        field_set_integer(L, "version", facts->version);
+    field_set_text(L, "name", facts->name);
+    field_set_text(L, "direction", facts->direction);
+    field_set_text(L, "mode", facts->in_transaction ? "transaction" : "no-transaction");
+    field_set_text(L, "dir", facts->folder);
+    field_set_integer(L, "attempt", (lua_Integer)facts->attempt);
+    field_set_boolean(L, "dry_run", facts->dry_run);
     globals_push_names(L, facts->environments);
     lua_setfield(L, -2, "environments");
 }
@@ -131,12 +115,7 @@ static void
 push_values(lua_State *L)
 {
     lua_createtable(L, 0, 8);
-    value_push_null(L);
-    lua_setfield(L, -2, "null");
-    lua_pushcfunction(L, value_array);
-    lua_setfield(L, -2, "array");
-    lua_pushcfunction(L, value_bytea);
-    lua_setfield(L, -2, "bytea");
+    value_set_globals(L);
     json_open(L);
     lua_setfield(L, -2, "json");
 }

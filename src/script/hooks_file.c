@@ -8,6 +8,7 @@
 #include "base/words.h"
 #include "script/command.h"
 #include "script/db.h"
+#include "script/field.h"
 #include "script/raise.h"
 
 static const char *const events[] = { "before_run",      "after_run",  "before_migration",
@@ -167,27 +168,19 @@ hooks_file_close(struct hooks_file *file)
 }
 
 static void
-set_text(lua_State *L, const char *name, const char *text)
-{
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, name);
-}
-
-static void
 push_run(lua_State *L, const struct hook_run *run)
 {
     lua_createtable(L, 0, 9);
-    set_text(L, "id", run->id);
-    set_text(L, "command", run->command);
-    set_text(L, "direction", run->direction);
-    set_text(L, "database", run->database);
-    set_text(L, "host", run->host);
-    set_text(L, "user", run->user);
-    set_text(L, "started", run->started);
+    field_set_text(L, "id", run->id);
+    field_set_text(L, "command", run->command);
+    field_set_text(L, "direction", run->direction);
+    field_set_text(L, "database", run->database);
+    field_set_text(L, "host", run->host);
+    field_set_text(L, "user", run->user);
+    field_set_text(L, "started", run->started);
     globals_push_names(L, run->environments);
     lua_setfield(L, -2, "environments");
-    lua_pushboolean(L, run->background);
-    lua_setfield(L, -2, "background");
+    field_set_boolean(L, "background", run->background);
 }
 
 static void
@@ -196,11 +189,9 @@ push_plan(lua_State *L, const struct hook_call *call)
     lua_createtable(L, (int)call->plan_count, 0);
     for (size_t i = 0; i < call->plan_count; i++) {
         lua_createtable(L, 0, 2);
-        set_text(L, "name", call->plan[i].name);
-        if (call->plan[i].has_version) {
-            lua_pushinteger(L, call->plan[i].version);
-            lua_setfield(L, -2, "version");
-        }
+        field_set_text(L, "name", call->plan[i].name);
+        if (call->plan[i].has_version)
+            field_set_integer(L, "version", call->plan[i].version);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
 }
@@ -210,7 +201,7 @@ static void
 push_facts(lua_State *L, const struct hook_call *call)
 {
     lua_createtable(L, 0, 8);
-    set_text(L, "event", events[call->event]);
+    field_set_text(L, "event", events[call->event]);
     push_run(L, call->run);
     lua_setfield(L, -2, "run");
     push_plan(L, call);
@@ -218,8 +209,7 @@ push_facts(lua_State *L, const struct hook_call *call)
     if (call->migration != NULL) {
         globals_push_migration(L, call->migration);
         lua_setfield(L, -2, "migration");
-        lua_pushinteger(L, (lua_Integer)call->migration->attempt);
-        lua_setfield(L, -2, "attempt");
+        field_set_integer(L, "attempt", (lua_Integer)call->migration->attempt);
     }
     if (call->duration >= 0) {
         lua_pushnumber(L, (lua_Number)call->duration / 1000);

@@ -100,8 +100,8 @@ value_is_array(lua_State *L, int index)
     return is;
 }
 
-int
-value_array(lua_State *L)
+static int
+array(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
     luaL_argcheck(L, !lua_getmetatable(L, 1) || value_is_array(L, 1), 1,
@@ -120,6 +120,17 @@ value_bytea(lua_State *L)
     lua_setiuservalue(L, -2, 1);
     luaL_setmetatable(L, BYTEA_TYPE);
     return 1;
+}
+
+void
+value_set_globals(lua_State *L)
+{
+    value_push_null(L);
+    lua_setfield(L, -2, "null");
+    lua_pushcfunction(L, array);
+    lua_setfield(L, -2, "array");
+    lua_pushcfunction(L, value_bytea);
+    lua_setfield(L, -2, "bytea");
 }
 
 static void

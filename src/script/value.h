@@ -22,8 +22,10 @@ bool value_is_null(lua_State *L, int index);
 void value_set_array(lua_State *L, int index);
 bool value_is_array(lua_State *L, int index);
 
-/* The script globals array{...} and bytea(s), as C functions of Lua. */
-int value_array(lua_State *L);
+/* Sets null, array{...} and bytea(s) in the table on top. */
+void value_set_globals(lua_State *L);
+
+/* bytea(s), as a C function of Lua. */
 int value_bytea(lua_State *L);
 
 /* Pushes a column's value; NULL is nil. */
