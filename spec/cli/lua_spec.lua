@@ -217,7 +217,7 @@ assert(doc.c == null and db:value("SELECT $1::jsonb -> 'a' = '[]'", json.encode(
             ["a statement behind a swallowed one"] = { "if not pcall(db.exec, db, 'SELECT 1/0') then"
                 .. " db:exec('SELECT 1') end",
                 "the transaction is dead" },
-            ["memory without end"] = { "local t = {} while true do t[#t + 1] = ('x'):rep(10000) end",
+            ["memory without end"] = { "local t, x = {}, ('x'):rep(10000) while true do t[#t + 1] = x .. #t end",
                 "not enough memory", "512 MiB" },
             ["one huge string"] = { "local x = ('x'):rep(2^30)", "not enough memory" },
             ["recursion without end"] = { "local function f(n) return 1 + f(n) end f(1)", "stack overflow" },
