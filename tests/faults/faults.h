@@ -16,6 +16,7 @@
 /* What came of one kind. */
 struct tally {
     const char *name;
+    const char *lock, *pool; /* of a crowd: --lock, and PgBouncer's pool_mode or NULL */
     size_t injected, lost;
     char note[160]; /* "worst 0.4 s", or why it was skipped; may be empty */
 };
@@ -28,7 +29,7 @@ void tally_lost(struct tally *tally, const char *fmt, ...)
 typedef void fault_run(struct tally *tally, size_t wanted);
 
 fault_run fault_kill, fault_terminate, fault_cut, fault_restart, fault_signal,
-    fault_limit, fault_crowd_advisory, fault_crowd_lease, fault_vacuum, fault_disk;
+    fault_limit, fault_crowd, fault_vacuum, fault_disk;
 
 /* 0 <= result < n, from the seed of the kind. */
 long chance(long n);
@@ -44,6 +45,10 @@ const char *server_url(const char *database);
 const char *build_file(const char *name);
 void server_restart(void);
 
+/* A PgBouncer before it, with a pool_mode and a size of each pool. Kill it in the end. */
+pid_t pooler_start(const char *mode, const char *size);
+const char *pooler_url(const char *database);
+
 /* The first value, in a buffer that the next call reuses; "" for none. Dies on an error. */
 const char *server_ask(const char *database, const char *sql);
 
@@ -53,6 +58,7 @@ void server_fresh(const char *database);
 /* Folders of migrations, and the database that each makes when nothing goes wrong. */
 struct folder {
     char path[512];
+    bool for_pool; /* without session state */
     size_t count;
     char expected[33]; /* what judge() makes of it */
     int64_t pace;      /* microseconds that a migration takes */
@@ -60,7 +66,7 @@ struct folder {
 
 /* Writes count migrations of all kinds, applies them, and keeps what came of it. */
 void folder_make(struct folder *folder, const char *name, size_t count);
-extern struct folder many, few;
+extern struct folder many, few, pooled;
 
 /* Compares: schema, marks, applied set, invalid indexes, half done things. */
 bool judge(struct tally *tally, const struct folder *folder, const char *database);

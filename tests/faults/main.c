@@ -18,22 +18,27 @@ static const struct fault {
     const char *name;
     fault_run *run;
     size_t full, brief;
+    const char *lock, *pool; /* of a crowd */
 } faults[] = {
-    { "kill -9 of luamig", fault_kill, 500, 12 },
-    { "a backend terminated: work, lock, both", fault_terminate, 100, 6 },
-    { "a connection cut, mostly round COMMIT", fault_cut, 100, 6 },
-    { "the server restarted, immediate", fault_restart, 20, 1 },
-    { "SIGTERM in the middle", fault_signal, 150, 8 },
-    { "a time limit in the middle", fault_limit, 150, 6 },
-    { "16 at once on an empty database, advisory", fault_crowd_advisory, 20, 1 },
-    { "16 at once on an empty database, lease", fault_crowd_lease, 20, 1 },
-    { "a slow autovacuum on the table", fault_vacuum, 2, 0 },
-    { "the disk full", fault_disk, 5, 1 },
+    { "kill -9 of luamig", fault_kill, 500, 12, NULL, NULL },
+    { "a backend terminated: work, lock, both", fault_terminate, 100, 6, NULL, NULL },
+    { "a connection cut, mostly round COMMIT", fault_cut, 100, 6, NULL, NULL },
+    { "the server restarted, immediate", fault_restart, 20, 1, NULL, NULL },
+    { "SIGTERM in the middle", fault_signal, 150, 8, NULL, NULL },
+    { "a time limit in the middle", fault_limit, 150, 6, NULL, NULL },
+    { "16 at once, advisory", fault_crowd, 20, 1, "advisory", NULL },
+    { "16 at once, lease", fault_crowd, 20, 1, "lease", NULL },
+    { "16 pooled, advisory, transaction", fault_crowd, 20, 1, "advisory", "transaction" },
+    { "16 pooled, lease, transaction", fault_crowd, 20, 0, "lease", "transaction" },
+    { "16 pooled, advisory, session", fault_crowd, 20, 0, "advisory", "session" },
+    { "16 pooled, lease, session", fault_crowd, 20, 0, "lease", "session" },
+    { "a slow autovacuum on the table", fault_vacuum, 2, 0, NULL, NULL },
+    { "the disk full", fault_disk, 5, 1, NULL, NULL },
 };
 #define FAULTS (sizeof(faults) / sizeof(faults[0]))
 #define ENOUGH 5 /* lost ones, of a kind */
 
-struct folder many, few;
+struct folder many, few, pooled = { .for_pool = true };
 
 void
 tally_lost(struct tally *tally, const char *fmt, ...)
@@ -96,7 +101,9 @@ static size_t
 run(size_t at, bool brief)
 {
     const struct fault *fault = &faults[at];
-    struct tally tally = { .name = fault->name };
+    struct tally tally = { .name = fault->name,
+                           .lock = fault->lock,
+                           .pool = fault->pool };
     int64_t began = now_ms();
 
     srandom((unsigned)(20260520 + at));
@@ -115,6 +122,7 @@ main(int argc, char **argv)
 
     folder_make(&many, "many", brief ? 40 : 200);
     folder_make(&few, "few", brief ? 16 : 40);
+    folder_make(&pooled, "pooled", brief ? 16 : 40);
     if (!brief)
         printf("%-44s %8s %8s %6s %8s\n", "fault", "injected", "survived", "lost",
                "seconds");

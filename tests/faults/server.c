@@ -36,6 +36,32 @@ server_url(const char *database)
 }
 
 const char *
+pooler_url(const char *database)
+{
+    static char text[600];
+
+    snprintf(text, sizeof(text), "postgresql:///%s?host=%s/pool&port=6432&user=postgres",
+             database, server_dir());
+    return text;
+}
+
+pid_t
+pooler_start(const char *mode, const char *size)
+{
+    char command[1500], line[32] = "";
+    FILE *pipe;
+
+    snprintf(command, sizeof(command), "'%s/pooler.sh' %s %s '%s/pool'",
+             environment("LUAMIG_FAULTS"), mode, size, server_dir());
+    pipe = popen(command, "r");
+    if (pipe == NULL || fgets(line, sizeof(line), pipe) == NULL || pclose(pipe) != 0) {
+        fprintf(stderr, "PgBouncer does not start\n");
+        exit(2);
+    }
+    return (pid_t)atoi(line);
+}
+
+const char *
 build_file(const char *name)
 {
     static char path[600];

@@ -1,0 +1,28 @@
+#!/bin/sh
+# pooler.sh MODE SIZE DIR - starts a PgBouncer in front of the server of with-postgres.sh, with
+# its socket in DIR; prints its pid
+set -eu
+port=${LUAMIG_TEST_URL##*port=}
+mkdir -m 777 -p "$3"
+cd "$3"
+rm -f pid
+echo '"postgres" ""' >users
+cat >ini <<CONF
+[databases]
+* = host=$LUAMIG_TEST_DIR port=${port%%&*}
+[pgbouncer]
+unix_socket_dir = $3
+listen_addr =
+listen_port = 6432
+auth_type = trust
+auth_file = $3/users
+pool_mode = $1
+default_pool_size = $2
+logfile = $3/log
+pidfile = $3/pid
+CONF
+set -- "$(command -v pgbouncer || echo /usr/sbin/pgbouncer)" -q -d ini
+[ "$(id -u)" -ne 0 ] || set -- setpriv --reuid=postgres --regid=postgres --clear-groups -- "$@"
+"$@" >/dev/null 2>&1
+until [ -s pid ] && [ -S .s.PGSQL.6432 ]; do sleep 0.05; done
+cat pid
