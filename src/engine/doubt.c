@@ -42,6 +42,18 @@ is_alive(const struct session *session)
     return !session->lost && stands(session);
 }
 
+/* A server that goes down refuses a new connection before it has ended all the old ones. */
+static bool
+still_stands(const struct migrator *m)
+{
+    const struct session *work = &m->server.work;
+
+    if (!stands(work))
+        return false;
+    stop_poll(m->server.stop, NULL, 0, BETWEEN_TRIES);
+    return stands(work);
+}
+
 /* admin_shutdown, crash_shutdown: a session was ended while it began, work may follow. */
 static bool
 is_shutdown(const struct error *err)
@@ -60,7 +72,7 @@ is_loss(struct migrator *m, const struct error *err)
     if (m->settings->lock == LOCK_LEASE && m->server.lock_lost != NULL)
         return false;
     if (err->kind == ERROR_CONNECT && err->sqlstate[0] == '\0' && !m->server.lock.lost &&
-        stands(work))
+        still_stands(m))
         return false; /* something else was refused, as by a pooler without room */
     if (err->kind == ERROR_CONNECT)
         work->lost = work->lost || !is_alive(work);
