@@ -116,7 +116,7 @@ tests: $(UNITS) $(REPLAY) $(BUILD)/tests/proxy $(BUILD)/tests/bench/timed $(BUIL
 
 faults:
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/proxy $(BUILD)/tests/faults/faults
-	@tests/faults/run.sh $(BUILD) $(ONLY)
+	@tests/faults/run.sh $(BUILD) $(if $(ONLY),'$(ONLY)')
 	@$(if $(ONLY),,tests/faults/backfill.sh $(BUILD))
 
 bench:

@@ -2,9 +2,11 @@
  * main.c - the suite that makes things go wrong
  *
  * faults [brief] [NAME]: runs each kind (or those whose name begins so) on the server of
- * tests/with-postgres.sh, and prints a table; brief: a short cut, as lines of TAP. Exits
- * with 1 if anything is lost.
+ * tests/with-postgres.sh, and prints a row of the table for each; brief: a short cut, as
+ * lines of TAP. Of several that share the folder LUAMIG_FAULTS_TAKEN each kind is run by
+ * one. Exits with 1 if anything is lost.
  */
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +99,24 @@ print(const struct tally *tally, size_t at, bool brief, double seconds)
     fflush(stdout);
 }
 
+/* The first to make its file has it. */
+static bool
+is_taken(size_t at)
+{
+    const char *folder = getenv("LUAMIG_FAULTS_TAKEN");
+    char path[600];
+    int file;
+
+    if (folder == NULL)
+        return false;
+    snprintf(path, sizeof(path), "%s/%zu", folder, at);
+    file = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (file < 0)
+        return true;
+    close(file);
+    return false;
+}
+
 static size_t
 run(size_t at, bool brief)
 {
@@ -117,22 +137,16 @@ main(int argc, char **argv)
 {
     bool brief = argc > 1 && strcmp(argv[1], "brief") == 0;
     const char *only = argc > 1 + brief ? argv[1 + brief] : "";
-    int64_t began = now_ms();
     size_t lost = 0;
 
     folder_make(&many, "many", brief ? 40 : 200);
     folder_make(&few, "few", brief ? 16 : 40);
     folder_make(&pooled, "pooled", brief ? 16 : 40);
-    if (!brief)
-        printf("%-44s %8s %8s %6s %8s\n", "fault", "injected", "survived", "lost",
-               "seconds");
     for (size_t i = 0; i < FAULTS; i++) {
         if ((brief && faults[i].brief == 0) ||
-            strncmp(faults[i].name, only, strlen(only)) != 0)
+            strncmp(faults[i].name, only, strlen(only)) != 0 || is_taken(i))
             continue;
         lost += run(i, brief);
     }
-    if (!brief)
-        printf("%zu lost, in %.0f s\n", lost, (double)(now_ms() - began) / 1000);
     return lost > 0;
 }
