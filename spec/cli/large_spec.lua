@@ -22,12 +22,13 @@ describe("a large file", function()
             ("INSERT INTO t VALUES (1, '" .. ("x"):rep(70) .. "');\n"):rep(40000),
             "COPY t FROM STDIN;\n" .. ("1\t" .. ("x"):rep(98) .. "\n"):rep(80000) .. "\\.\n",
             ("INSERT INTO t VALUES (2, '" .. ("x"):rep(MB) .. "');\n"):rep(8),
+            "INSERT INTO t VALUES (3, '" .. ("x"):rep(16 * MB) .. "');\n", -- libpq has two of these
         }
         for i, text in ipairs(files) do
             s:file(i + 1 .. "_x.up.sql", text)
             local used = peak() - floor
             assert(used <= 3 * #text, ("file %d: %.2f times its size"):format(i, used / #text))
         end
-        assert.equal("120008", s:sql("SELECT count(*) FROM t"))
+        assert.equal("120009", s:sql("SELECT count(*) FROM t"))
     end)
 end)

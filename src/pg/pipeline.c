@@ -24,9 +24,12 @@ struct run {
     bool output_waits; /* libpq holds bytes that the socket did not take */
 };
 
+/* Of what is large libpq makes two copies; a third is one too many. */
 static bool
 send_item(struct run *run, const struct pipeline_item *item)
 {
+    if (item->last && item->length > LARGE)
+        return exec_send(run->conn, item->sql, item->params);
     strbuf_reset(&run->sql);
     strbuf_add(&run->sql, item->sql, item->length);
     return exec_send(run->conn, run->sql.text, item->params);
