@@ -2,6 +2,7 @@
 
 #include "tests/pgtest.h"
 
+#include <libpq-events.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,15 @@ url_of(struct pgtest *t)
                         at + strlen("///postgres"));
 }
 
+static int
+count_results(PGEventId id, void *info, void *live)
+{
+    (void)info;
+    *(long *)live += id == PGEVT_RESULTCREATE;
+    *(long *)live -= id == PGEVT_RESULTDESTROY;
+    return 1;
+}
+
 void
 pgtest_open(struct pgtest *t)
 {
@@ -55,6 +65,8 @@ pgtest_open(struct pgtest *t)
                                  .notices = &t->notices };
     if (!session_open(&t->server, SESSION_WORK, &err))
         fail_msg("%s", err.message);
+    assert_true(PQregisterEventProc(t->server.work.conn, count_results, "count",
+                                    &t->live_results));
 }
 
 void
@@ -89,4 +101,13 @@ pgtest_value(struct pgtest *t, const char *sql)
         value = arena_strdup(&t->arena, PQgetvalue(res, 0, 0));
     PQclear(res);
     return value;
+}
+
+void
+pgtest_log(void *ctx, enum host_log level, const char *text)
+{
+    struct pgtest *t = ctx;
+
+    (void)level;
+    error_text(t->logged, sizeof(t->logged), text);
 }

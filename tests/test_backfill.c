@@ -1,7 +1,5 @@
 #include "tests/test.h"
 
-#include <libpq-events.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,17 +12,6 @@
 static struct pgtest t;
 static const struct table_name table = { "luamig", "m" };
 static struct applied_table found;
-static long live_results;
-
-static int
-count_results(PGEventId id, void *info, void *pass)
-{
-    (void)info;
-    (void)pass;
-    live_results += id == PGEVT_RESULTCREATE;
-    live_results -= id == PGEVT_RESULTDESTROY;
-    return 1;
-}
 
 static int
 setup(void **state)
@@ -34,13 +21,11 @@ setup(void **state)
     (void)state;
     pgtest_open(&t);
     found = (struct applied_table){ 0 };
-    live_results = 0;
     pgtest_sql(&t, "CREATE SCHEMA luamig");
     assert_true(checkpoint_create(&t.server.work, &table, &found, &t.arena, &err));
     pgtest_sql(&t, "CREATE TABLE t (id int PRIMARY KEY, name text, tags text[], x int)");
     pgtest_sql(&t, "INSERT INTO t SELECT i, 'n' || i, '{a,NULL}', 0"
                    " FROM generate_series(1, 40) i");
-    PQregisterEventProc(t.server.work.conn, count_results, "count", NULL);
     return 0;
 }
 
@@ -64,14 +49,6 @@ static void
 ignore_text(void *ctx, const char *text)
 {
     (void)ctx;
-    (void)text;
-}
-
-static void
-ignore_log(void *ctx, enum host_log level, const char *text)
-{
-    (void)ctx;
-    (void)level;
     (void)text;
 }
 
@@ -100,7 +77,9 @@ run(const char *text, long fail_after, struct error *err)
                                 .progress = ignore_progress,
                                 .warn = ignore_text,
                                 .again = never_again };
-    struct host host = { .work = &t.server.work, .log = ignore_log, .backfill = &env };
+    struct host host = {
+        .ctx = &t, .work = &t.server.work, .log = pgtest_log, .backfill = &env
+    };
     struct script script = {
         .path = "1_a.up.lua",
         .text = text,
@@ -125,12 +104,12 @@ fail_each(const char *text, long least)
     run(text, 0, &err);
     assert_string_equal(err.message, ""); /* tells what is wrong with the text */
     while (run(text, n, &err) != SCRIPT_DONE) {
-        assert_int_equal(live_results, 0);
+        assert_int_equal(t.live_results, 0);
         assert_int_not_equal(err.kind, ERROR_NONE);
         assert_int_equal(PQtransactionStatus(t.server.work.conn), PQTRANS_IDLE);
         n++;
     }
-    assert_int_equal(live_results, 0);
+    assert_int_equal(t.live_results, 0);
     assert_true(n > least);
 }
 

@@ -1,6 +1,5 @@
 #include "tests/test.h"
 
-#include <libpq-events.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,28 +10,13 @@
 #include "tests/pgtest.h"
 
 static struct pgtest t;
-static long live_results;
-static char logged[1024];
 static char path[] = "/tmp/luamig-hooks.XXXXXX";
-
-static int
-count_results(PGEventId id, void *info, void *pass)
-{
-    (void)info;
-    (void)pass;
-    live_results += id == PGEVT_RESULTCREATE;
-    live_results -= id == PGEVT_RESULTDESTROY;
-    return 1;
-}
 
 static int
 setup(void **state)
 {
     (void)state;
     pgtest_open(&t);
-    live_results = 0;
-    logged[0] = '\0';
-    PQregisterEventProc(t.server.work.conn, count_results, "count", NULL);
     strcpy(path + strlen(path) - 6, "XXXXXX");
     close(mkstemp(path));
     return 0;
@@ -45,14 +29,6 @@ teardown(void **state)
     unlink(path);
     pgtest_close(&t);
     return 0;
-}
-
-static void
-keep_log(void *ctx, enum host_log level, const char *text)
-{
-    (void)ctx;
-    (void)level;
-    error_text(logged, sizeof(logged), text);
 }
 
 static void
@@ -69,9 +45,11 @@ static bool
 run(enum hook_event event, long fail_after, struct error *err)
 {
     struct settings settings = { .memory = 64 << 20, .lib = "tests", .dir = "tests" };
-    struct host host = {
-        .work = &t.server.work, .is_hook = true, .in_transaction = true, .log = keep_log
-    };
+    struct host host = { .ctx = &t,
+                         .work = &t.server.work,
+                         .is_hook = true,
+                         .in_transaction = true,
+                         .log = pgtest_log };
     struct hook_run run = { .id = "00000000",
                             .command = "up",
                             .direction = "up",
@@ -117,7 +95,7 @@ a_hook_is_called_with_all_there_is(void **state)
         "log.info('%s %s %s %d %s %s %s', e.event, e.run.id, e.run.environments[2],"
         " e.plan[1].version, e.migration.name, e.duration, e.error.message) end } }");
     assert_true(run(HOOK_AFTER_RUN, 0, &err));
-    assert_string_equal(logged, "after_run 00000000 two 1 a 1.5 oh");
+    assert_string_equal(t.logged, "after_run 00000000 two 1 a 1.5 oh");
 }
 
 static void
@@ -153,12 +131,12 @@ no_allocation_that_fails_leaks_or_crashes(void **state)
         "end\n"
         "return { before_run = print, on_failure = { all } }");
     assert_true(run(HOOK_ON_FAILURE, 0, &err));
-    assert_string_equal(logged, "[\"a\",\"oh\"]");
+    assert_string_equal(t.logged, "[\"a\",\"oh\"]");
     for (; !run(HOOK_ON_FAILURE, n, &err); n += n < 950 ? 7 : 1) {
-        assert_int_equal(live_results, 0);
+        assert_int_equal(t.live_results, 0);
         assert_int_not_equal(err.kind, ERROR_NONE);
     }
-    assert_int_equal(live_results, 0);
+    assert_int_equal(t.live_results, 0);
     assert_true(n > 500);
 }
 

@@ -1,6 +1,5 @@
 #include "tests/test.h"
 
-#include <libpq-events.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,25 +11,12 @@
 #include "tests/pgtest.h"
 
 static struct pgtest t;
-static long live_results;
-
-static int
-count_results(PGEventId id, void *info, void *pass)
-{
-    (void)info;
-    (void)pass;
-    live_results += id == PGEVT_RESULTCREATE;
-    live_results -= id == PGEVT_RESULTDESTROY;
-    return 1;
-}
 
 static int
 setup(void **state)
 {
     (void)state;
     pgtest_open(&t);
-    live_results = 0;
-    PQregisterEventProc(t.server.work.conn, count_results, "count", NULL);
     return 0;
 }
 
@@ -38,7 +24,7 @@ static int
 teardown(void **state)
 {
     (void)state;
-    assert_int_equal(live_results, 0);
+    assert_int_equal(t.live_results, 0);
     pgtest_close(&t);
     return 0;
 }

@@ -1,6 +1,5 @@
 #include "tests/test.h"
 
-#include <libpq-events.h>
 #include <string.h>
 
 #include "pg/exec.h"
@@ -8,27 +7,12 @@
 #include "tests/pgtest.h"
 
 static struct pgtest t;
-static long live_results;
-static char logged[1024];
-
-static int
-count_results(PGEventId id, void *info, void *pass)
-{
-    (void)info;
-    (void)pass;
-    live_results += id == PGEVT_RESULTCREATE;
-    live_results -= id == PGEVT_RESULTDESTROY;
-    return 1;
-}
 
 static int
 setup(void **state)
 {
     (void)state;
     pgtest_open(&t);
-    live_results = 0;
-    logged[0] = '\0';
-    PQregisterEventProc(t.server.work.conn, count_results, "count", NULL);
     return 0;
 }
 
@@ -38,14 +22,6 @@ teardown(void **state)
     (void)state;
     pgtest_close(&t);
     return 0;
-}
-
-static void
-keep_log(void *ctx, enum host_log level, const char *text)
-{
-    (void)ctx;
-    (void)level;
-    error_text(logged, sizeof(logged), text);
 }
 
 /* What the engine does for a script without a transaction, without its record. */
@@ -94,9 +70,10 @@ run_in(bool in_transaction, const char *text, long fail_after, struct error *err
     struct settings settings = {
         .memory = 64 << 20, .lib = "tests", .vars = vars, .var_count = 1
     };
-    struct host host = { .work = &t.server.work,
+    struct host host = { .ctx = &t,
+                         .work = &t.server.work,
                          .in_transaction = in_transaction,
-                         .log = keep_log,
+                         .log = pgtest_log,
                          .begin = host_begin,
                          .commit = host_commit,
                          .has_step = host_has_step,
@@ -143,7 +120,7 @@ a_script_sees_its_migration(void **state)
                          " migration.direction, migration.mode, vars.NAME)",
                          0, &err),
                      SCRIPT_DONE);
-    assert_string_equal(logged, "a 1 up transaction value");
+    assert_string_equal(t.logged, "a 1 up transaction value");
 }
 
 static void
@@ -238,13 +215,13 @@ fail_each(bool in_transaction, const char *text, long least)
     run_in(in_transaction, text, 0, &err);
     assert_string_equal(err.message, ""); /* tells what is wrong with the text */
     while (run_in(in_transaction, text, n, &err) != SCRIPT_DONE) {
-        assert_int_equal(live_results, 0);
+        assert_int_equal(t.live_results, 0);
         assert_int_not_equal(err.kind, ERROR_NONE);
         if (!in_transaction)
             exec_command(&t.server.work, "DROP TABLE IF EXISTS z", NULL, &ignored);
         n++;
     }
-    assert_int_equal(live_results, 0);
+    assert_int_equal(t.live_results, 0);
     assert_true(n > least);
 }
 
@@ -279,7 +256,7 @@ what_is_closed_at_a_scripts_end_still_has_db(void **state)
                          " db:exec('SELECT 1') end }) local u <close> = t",
                          0, &err),
                      SCRIPT_DONE);
-    assert_int_equal(live_results, 0);
+    assert_int_equal(t.live_results, 0);
 }
 
 static void
