@@ -178,67 +178,68 @@ decimals_are_equal_by_value(void **state)
         assert_false(decimal_equal(different[i][0], different[i][1]));
 }
 
+static const char *const no_json[][2] = {
+    { "", "unexpected end at 1" },
+    { " ", "unexpected end at 2" },
+    { "[1", "unexpected end at 3" },
+    { "\"a", "unexpected end at 3" },
+    { "-", "unexpected end at 2" },
+    { "1.", "unexpected end at 3" },
+    { "1e+", "unexpected end at 4" },
+    { "{\"a\":", "unexpected end at 6" },
+    { "[1,2,3,4,5,6,7,*]", "unexpected character at 16" },
+    { "01", "unexpected character at 2" },
+    { "-01", "unexpected character at 3" },
+    { "00", "unexpected character at 2" },
+    { ".5", "unexpected character at 1" },
+    { "+1", "unexpected character at 1" },
+    { "1.e5", "unexpected character at 3" },
+    { "0x10", "unexpected character at 2" },
+    { "NaN", "unexpected character at 1" },
+    { "[Infinity]", "unexpected character at 2" },
+    { "-Infinity", "unexpected character at 2" },
+    { "True", "unexpected character at 1" },
+    { "nul", "unexpected character at 1" },
+    { "nullnull", "unexpected character at 5" },
+    { "[1,]", "unexpected character at 4" },
+    { "{\"a\":1,}", "unexpected character at 8" },
+    { "{'a':1}", "unexpected character at 2" },
+    { "['a']", "unexpected character at 2" },
+    { "[1] // x", "unexpected character at 5" },
+    { "/**/1", "unexpected character at 1" },
+    { "1 2", "unexpected character at 3" },
+    { "[1]]", "unexpected character at 4" },
+    { "]", "unexpected character at 1" },
+    { "[1}", "array value separator ',' expected at 3" },
+    { "[1 2]", "array value separator ',' expected at 4" },
+    { "{1:2}", "quoted object property name expected at 2" },
+    { "{\"a\" 1}", "object property name separator ':' expected at 6" },
+    { "\v1", "unexpected character at 1" },
+    { "\xEF\xBB\xBF"
+      "1",
+      "unexpected character at 1" },
+    { "\"\x01\"", "control character in a string at 2" },
+    { "\"\\x\"", "unknown escape at 2" },
+    { "\"\\u12g4\"", "unknown escape at 2" },
+    { "\"a\\ud800\"", "half of a surrogate pair at 3" },
+    { "\"\\ud800\\u0041\"", "half of a surrogate pair at 2" },
+    { "\"\\udc00\"", "half of a surrogate pair at 2" },
+    { "{\"a\\u0000\" :1}", "zero byte in a key at 2" },
+    { "\"\xFF\"", "invalid UTF-8 at 2" },
+    { "\"\xED\xA0\x80\"", "invalid UTF-8 at 2" },
+    { "\"\xC0\x80\"", "invalid UTF-8 at 2" },
+    { "\"\xC3", "invalid UTF-8 at 2" },
+};
+
 static void
 what_is_no_json_is_refused_with_its_place(void **state)
 {
-    static const char *const cases[][2] = {
-        { "", "unexpected end at 1" },
-        { " ", "unexpected end at 2" },
-        { "[1", "unexpected end at 3" },
-        { "\"a", "unexpected end at 3" },
-        { "-", "unexpected end at 2" },
-        { "1.", "unexpected end at 3" },
-        { "1e+", "unexpected end at 4" },
-        { "{\"a\":", "unexpected end at 6" },
-        { "[1,2,3,4,5,6,7,*]", "unexpected character at 16" },
-        { "01", "unexpected character at 2" },
-        { "-01", "unexpected character at 3" },
-        { "00", "unexpected character at 2" },
-        { ".5", "unexpected character at 1" },
-        { "+1", "unexpected character at 1" },
-        { "1.e5", "unexpected character at 3" },
-        { "0x10", "unexpected character at 2" },
-        { "NaN", "unexpected character at 1" },
-        { "[Infinity]", "unexpected character at 2" },
-        { "-Infinity", "unexpected character at 2" },
-        { "True", "unexpected character at 1" },
-        { "nul", "unexpected character at 1" },
-        { "nullnull", "unexpected character at 5" },
-        { "[1,]", "unexpected character at 4" },
-        { "{\"a\":1,}", "unexpected character at 8" },
-        { "{'a':1}", "unexpected character at 2" },
-        { "['a']", "unexpected character at 2" },
-        { "[1] // x", "unexpected character at 5" },
-        { "/**/1", "unexpected character at 1" },
-        { "1 2", "unexpected character at 3" },
-        { "[1]]", "unexpected character at 4" },
-        { "]", "unexpected character at 1" },
-        { "[1}", "array value separator ',' expected at 3" },
-        { "[1 2]", "array value separator ',' expected at 4" },
-        { "{1:2}", "quoted object property name expected at 2" },
-        { "{\"a\" 1}", "object property name separator ':' expected at 6" },
-        { "\v1", "unexpected character at 1" },
-        { "\xEF\xBB\xBF"
-          "1",
-          "unexpected character at 1" },
-        { "\"\x01\"", "control character in a string at 2" },
-        { "\"\\x\"", "unknown escape at 2" },
-        { "\"\\u12g4\"", "unknown escape at 2" },
-        { "\"a\\ud800\"", "half of a surrogate pair at 3" },
-        { "\"\\ud800\\u0041\"", "half of a surrogate pair at 2" },
-        { "\"\\udc00\"", "half of a surrogate pair at 2" },
-        { "{\"a\\u0000\" :1}", "zero byte in a key at 2" },
-        { "\"\xFF\"", "invalid UTF-8 at 2" },
-        { "\"\xED\xA0\x80\"", "invalid UTF-8 at 2" },
-        { "\"\xC0\x80\"", "invalid UTF-8 at 2" },
-        { "\"\xC3", "invalid UTF-8 at 2" },
-    };
     char expected[128];
 
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        snprintf(expected, sizeof(expected), "json.decode: %s", cases[i][1]);
-        assert_string_equal(decode(cases[i][0]), expected);
+    for (size_t i = 0; i < sizeof(no_json) / sizeof(no_json[0]); i++) {
+        snprintf(expected, sizeof(expected), "json.decode: %s", no_json[i][1]);
+        assert_string_equal(decode(no_json[i][0]), expected);
     }
     assert_string_equal(run("return json.decode('1\\0')"),
                         "json.decode: unexpected character at 2");

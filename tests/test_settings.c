@@ -87,51 +87,52 @@ test_table_names_fold_as_in_sql(void **state)
     }
 }
 
+static const char *const bad_conninfo[] = {
+    "mysql://u:SECRET@h/d",
+    "postgres://u:SECRET%zz@h/d",
+    "postgres://u:SECRET@h/d?x-migrations-table=t",
+    "host=h pasword=SECRET",
+    "SECRET",
+    "host='h password=SECRET",
+    "postgres://u:SECRET@h@h/d",
+    "postgres://u:x@SECRET@h/d",
+    "postgres://u:x/SECRET@h/d",
+    "postgres://u:12/SECRET@h/d",
+    "postgres://u:x?SECRET@h/d",
+    "postgres://u:12?SECRET&x=@h/d",
+    "postgres://u:12/34?SECRET=1@h/d",
+    "postgres://SECRET/x:x@h/d?y@z",
+};
+
+static const char *const good_conninfo[] = {
+    "postgres://h:5432/d?application_name=a@b",
+    "postgres://u:p@h1:1,h2:2/d?application_name=a@b",
+    "postgres://h1:1,h2:2/d?application_name=a@b",
+    "postgres://[::1]:5432/d?application_name=a@b",
+    "postgres:///d?host=/x&user=a@b",
+    "postgres://h/d@x",
+    "host=h password=a@b/c@d",
+};
+
 static void
 test_conninfo_is_checked_without_showing_it(void **state)
 {
-    static const char *const bad[] = {
-        "mysql://u:SECRET@h/d",
-        "postgres://u:SECRET%zz@h/d",
-        "postgres://u:SECRET@h/d?x-migrations-table=t",
-        "host=h pasword=SECRET",
-        "SECRET",
-        "host='h password=SECRET",
-        "postgres://u:SECRET@h@h/d",
-        "postgres://u:x@SECRET@h/d",
-        "postgres://u:x/SECRET@h/d",
-        "postgres://u:12/SECRET@h/d",
-        "postgres://u:x?SECRET@h/d",
-        "postgres://u:12?SECRET&x=@h/d",
-        "postgres://u:12/34?SECRET=1@h/d",
-        "postgres://SECRET/x:x@h/d?y@z",
-    };
-    static const char *const good[] = {
-        "postgres://h:5432/d?application_name=a@b",
-        "postgres://u:p@h1:1,h2:2/d?application_name=a@b",
-        "postgres://h1:1,h2:2/d?application_name=a@b",
-        "postgres://[::1]:5432/d?application_name=a@b",
-        "postgres:///d?host=/x&user=a@b",
-        "postgres://h/d@x",
-        "host=h password=a@b/c@d",
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < sizeof(bad_conninfo) / sizeof(bad_conninfo[0]); i++) {
         struct error err = { 0 };
 
-        if (conninfo_check(bad[i], &err))
-            fail_msg("%s", bad[i]);
+        if (conninfo_check(bad_conninfo[i], &err))
+            fail_msg("%s", bad_conninfo[i]);
         assert_int_equal(err.kind, ERROR_USAGE);
         assert_null(strstr(err.message, "SECRET"));
         assert_null(strstr(err.detail, "SECRET"));
         assert_null(strstr(err.hint, "SECRET"));
     }
-    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+    for (size_t i = 0; i < sizeof(good_conninfo) / sizeof(good_conninfo[0]); i++) {
         struct error err = { 0 };
 
-        if (!conninfo_check(good[i], &err))
-            fail_msg("%s: %s", good[i], err.message);
+        if (!conninfo_check(good_conninfo[i], &err))
+            fail_msg("%s: %s", good_conninfo[i], err.message);
     }
 }
 

@@ -33,50 +33,50 @@ test_names_of_migrations(void **state)
     assert_int_equal(parse("0_x.up.sql").class, FILENAME_MIGRATION);
 }
 
+static const struct {
+    const char *name;
+    enum filename_class class;
+} other_names[] = {
+    { "107-x.up.sql", FILENAME_MISNAMED },
+    { "x.up.sql", FILENAME_MISNAMED },
+    { "0007.up.sql", FILENAME_MISNAMED },
+    { "0007_.up.sql", FILENAME_MISNAMED },
+    { "9223372036854775808_x.up.sql", FILENAME_MISNAMED },
+    { "12345678901234567890_x.down.lua", FILENAME_MISNAMED },
+    { ".up.sql", FILENAME_IGNORED },
+    { ".0001_x.up.sql", FILENAME_IGNORED },
+    { "0007_x_up.sql", FILENAME_SUSPICIOUS },
+    { "0007_x.sql", FILENAME_BARE },
+    { "0007_x.lua", FILENAME_SUSPICIOUS },
+    { "0007_x.UP.SQL", FILENAME_SUSPICIOUS },
+    { "README.md", FILENAME_IGNORED },
+    { "seed.sql", FILENAME_IGNORED },
+    { "0007_x.go", FILENAME_IGNORED },
+    { "R__views.sql", FILENAME_REPEATABLE },
+    { "R__views.lua", FILENAME_REPEATABLE },
+    { "R__1_x.sql", FILENAME_REPEATABLE },
+    { "R__.sql", FILENAME_MISNAMED },
+    { "R__.lua", FILENAME_MISNAMED },
+    { "R__x.up.sql", FILENAME_MISNAMED },
+    { "R__x.down.lua", FILENAME_MISNAMED },
+    { "R__x.SQL", FILENAME_SUSPICIOUS },
+    { "r__x.lua", FILENAME_SUSPICIOUS },
+    { "R__x.md", FILENAME_IGNORED },
+    { "1_\xff.up.sql", FILENAME_MISNAMED },
+    { "1_\xff.sql", FILENAME_MISNAMED },
+    { "R__\xff.sql", FILENAME_MISNAMED },
+    { "\xff.md", FILENAME_IGNORED },
+    { "R_x.sql", FILENAME_IGNORED },
+    { "", FILENAME_IGNORED },
+};
+
 static void
 test_names_that_are_none(void **state)
 {
-    static const struct {
-        const char *name;
-        enum filename_class class;
-    } cases[] = {
-        { "107-x.up.sql", FILENAME_MISNAMED },
-        { "x.up.sql", FILENAME_MISNAMED },
-        { "0007.up.sql", FILENAME_MISNAMED },
-        { "0007_.up.sql", FILENAME_MISNAMED },
-        { "9223372036854775808_x.up.sql", FILENAME_MISNAMED },
-        { "12345678901234567890_x.down.lua", FILENAME_MISNAMED },
-        { ".up.sql", FILENAME_IGNORED },
-        { ".0001_x.up.sql", FILENAME_IGNORED },
-        { "0007_x_up.sql", FILENAME_SUSPICIOUS },
-        { "0007_x.sql", FILENAME_BARE },
-        { "0007_x.lua", FILENAME_SUSPICIOUS },
-        { "0007_x.UP.SQL", FILENAME_SUSPICIOUS },
-        { "README.md", FILENAME_IGNORED },
-        { "seed.sql", FILENAME_IGNORED },
-        { "0007_x.go", FILENAME_IGNORED },
-        { "R__views.sql", FILENAME_REPEATABLE },
-        { "R__views.lua", FILENAME_REPEATABLE },
-        { "R__1_x.sql", FILENAME_REPEATABLE },
-        { "R__.sql", FILENAME_MISNAMED },
-        { "R__.lua", FILENAME_MISNAMED },
-        { "R__x.up.sql", FILENAME_MISNAMED },
-        { "R__x.down.lua", FILENAME_MISNAMED },
-        { "R__x.SQL", FILENAME_SUSPICIOUS },
-        { "r__x.lua", FILENAME_SUSPICIOUS },
-        { "R__x.md", FILENAME_IGNORED },
-        { "1_\xff.up.sql", FILENAME_MISNAMED },
-        { "1_\xff.sql", FILENAME_MISNAMED },
-        { "R__\xff.sql", FILENAME_MISNAMED },
-        { "\xff.md", FILENAME_IGNORED },
-        { "R_x.sql", FILENAME_IGNORED },
-        { "", FILENAME_IGNORED },
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        if (parse(cases[i].name).class != cases[i].class)
-            fail_msg("%s", cases[i].name);
+    for (size_t i = 0; i < sizeof(other_names) / sizeof(other_names[0]); i++) {
+        if (parse(other_names[i].name).class != other_names[i].class)
+            fail_msg("%s", other_names[i].name);
     }
 }
 
