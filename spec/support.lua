@@ -231,6 +231,19 @@ function Scratch:json(...)
     return json.decode(self:run(...).out)
 end
 
+--- Starts as many runs at once; each has to end with exit 0, within { seconds = } in a last table.
+-- Returns their results.
+function Scratch:at_once(count, ...)
+    local options = select(-1, ...)
+    local runs, results = {}, {}
+    for i = 1, count do runs[i] = self:start(...) end
+    for i = 1, count do
+        results[i] = runs[i]:wait(type(options) == "table" and options.seconds or nil)
+        if results[i].status ~= 0 then error("exit " .. results[i].status .. "\n" .. results[i].err, 2) end
+    end
+    return results
+end
+
 local Process = {}
 Process.__index = Process
 
@@ -314,11 +327,55 @@ function Session:sql(text)
     end, "the session's answer")
 end
 
+-- The run lock's key for "schema.table": FNV-1a-64.
+local function lock_key(name)
+    local hash = math.tointeger(-3750763034362895579) -- 14695981039346656037
+    for i = 1, #name do
+        hash = (hash ~ name:byte(i)) * 1099511628211
+    end
+    return hash
+end
+
+--- Takes the run lock, as another deploy does; name is the table's, if it is not the default.
+function Session:lock(name)
+    self:sql(("SELECT pg_advisory_lock(%d)"):format(lock_key(name or "luamig.applied_migrations")))
+end
+
+function Session:unlock(name)
+    self:sql(("SELECT pg_advisory_unlock(%d)"):format(lock_key(name or "luamig.applied_migrations")))
+end
+
 function Session:out() return read_file(self.base .. ".out") end
 
 function Session:drop()
     if self.input then self.input:close() end
     self.input = nil
+end
+
+-- Conditions on a row of pg_stat_activity.
+support.SLEEPS = "wait_event = 'PgSleep'"
+support.HOLDS_LOCK = "pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')"
+
+--- Those of the scratch database's other backends that the condition is true of: these
+-- columns, or how many there are.
+function Scratch:backends(condition, columns)
+    return self:sql(("SELECT %s FROM pg_stat_activity WHERE datname = current_database()"
+        .. " AND pid <> pg_backend_pid() AND (%s)"):format(columns or "count(*)", condition))
+end
+
+--- Waits until the condition is true of one of them.
+function Scratch:sees(condition, seconds)
+    support.eventually(function() return self:backends(condition) == "1" end, condition, seconds)
+end
+
+--- Waits until a statement that is LIKE the text runs.
+function Scratch:runs(text)
+    self:sees("state = 'active' AND query LIKE '%" .. text .. "%'")
+end
+
+--- Ends those that the condition is true of; returns how many.
+function Scratch:terminate(condition)
+    return self:backends(condition, "count(pg_terminate_backend(pid))")
 end
 
 function Scratch:drop()
@@ -337,14 +394,13 @@ function Scratch:has(name)
     return self:sql("SELECT to_regclass('" .. name .. "') IS NOT NULL") == "t"
 end
 
---- The advisory lock's key for "schema.table": FNV-1a-64.
-function support.lock_key(text)
-    local hash = math.tointeger(-3750763034362895579) -- 14695981039346656037
-    for i = 1, #text do
-        hash = (hash ~ text:byte(i)) * 1099511628211
-    end
-    return hash
+--- With it hooks write what they see into a file: s:read "trace".
+support.TRACE = [[
+local function trace(...)
+    local file <close> = assert(io.open("trace", "a"))
+    file:write(table.concat({ ... }, " "), "\n")
 end
+]]
 
 support.json = json
 support.sleep = system.sleep

@@ -1,6 +1,5 @@
+local backfills = require "backfills"
 local support = require "support"
-
-local TABLE = require "gated"
 
 local BACKFILL = [[
 -- luamig: no-transaction
@@ -16,15 +15,13 @@ describe("luamig backfill", function()
 
     before_each(function()
         s = support.scratch()
-        s:files { ["0001_t.up.sql"] = TABLE, ["0002_b.up.lua"] = BACKFILL,
+        s:files { ["0001_t.up.sql"] = backfills.GATED, ["0002_b.up.lua"] = BACKFILL,
             ["0002_b.down.sql"] = "UPDATE t SET x = 0;" }
     end)
 
     after_each(support.cleanup)
 
-    local function rows()
-        return tonumber(s:sql("SELECT rows FROM luamig.applied_migrations_backfills"))
-    end
+    local function rows() return backfills.rows(s) end
 
     local function status()
         local list = s:json("backfill", "status", "--json").backfills
@@ -34,8 +31,7 @@ describe("luamig backfill", function()
     -- A run that has written two batches and is in the third.
     local function begin(...)
         local run = s:start("up", ...)
-        support.eventually(function() return s:has("luamig.applied_migrations_backfills") and rows() == 200 end,
-            "two batches")
+        backfills.reaches(s, 200)
         return run
     end
 
@@ -44,10 +40,7 @@ describe("luamig backfill", function()
     -- Gives the order, which waits for the end of a batch, and opens the gate.
     local function order(...)
         local command = s:start("backfill", ...)
-        support.eventually(function()
-            return s:sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'luamig % backfill'"
-                .. " AND wait_event_type = 'Lock'") == "1"
-        end, "the order")
+        s:sees("application_name LIKE 'luamig % backfill' AND wait_event_type = 'Lock'")
         open()
         return command:wait()
     end

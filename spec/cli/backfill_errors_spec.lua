@@ -1,4 +1,7 @@
+local backfills = require "backfills"
 local support = require "support"
+
+local backfill = backfills.script
 
 describe("rows of a backfill that fail:", function()
     local s
@@ -9,18 +12,12 @@ describe("rows of a backfill that fail:", function()
     end)
     after_each(support.cleanup)
 
-    local function backfill(options) return "-- luamig: no-transaction\ndb:backfill { 'b', " .. options .. " }\n" end
-
     local function state()
         return s:sql("SELECT status, rows, written, errors FROM luamig.applied_migrations_backfills")
     end
 
     local function errors()
         return s:sql("SELECT key, sqlstate, message FROM luamig.applied_migrations_backfill_errors ORDER BY key")
-    end
-
-    local function totals()
-        return s:sql("SELECT message FROM luamig.applied_migrations_history WHERE version = 2 AND outcome = 'done'")
     end
 
     it("what the server refuses is found and named, everything before it is written", function()
@@ -69,7 +66,7 @@ describe("rows of a backfill that fail:", function()
         s:expect(0, "up")
         assert.equal("33|1\n77|1", s:sql("SELECT id, x FROM t WHERE x <> 2 ORDER BY id"))
         assert.equal("backfill b: 400 rows, 399 written, 1 errors; backfill c: 400 rows, 399 written, 1 errors",
-            totals())
+            backfills.totals(s))
         assert.equal("", errors())
         s:file("3_c.up.lua", backfill "table = 't', set = 'x',\n map = function(row)\n return { x = row.nmae } end")
         local err = s:expect(7, "up").err
@@ -87,7 +84,7 @@ describe("rows of a backfill that fail:", function()
         s:sql("UPDATE luamig.applied_migrations_backfill_errors SET retry = true")
         s:expect(0, "up")
         assert.equal("400|1", s:sql("SELECT sum(x), max(x) FROM t"))
-        assert.equal("backfill b: 400 rows, 400 written", totals())
+        assert.equal("backfill b: 400 rows, 400 written", backfills.totals(s))
     end)
 
     for name, case in pairs {
@@ -148,7 +145,7 @@ CREATE TRIGGER b BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION suppress_redun
   map = function(row) return { x = row.id == 1 and row.x or 8 } end]])
         local _, warnings = s:expect(0, "up").err:gsub("a trigger refuses writes to 't'", "")
         assert.equal(1, warnings)
-        assert.equal("backfill b: 100 rows, 89 written, 11 suppressed", totals())
+        assert.equal("backfill b: 100 rows, 89 written, 11 suppressed", backfills.totals(s))
     end)
 
     it("row security that hides rows stops it with 42501", function()

@@ -1,20 +1,17 @@
+local backfills = require "backfills"
 local support = require "support"
+
+local backfill = backfills.script
 
 describe("db:backfill with map", function()
     local s
     before_each(function() s = support.scratch() end)
     after_each(support.cleanup)
 
-    local function backfill(options) return "-- luamig: no-transaction\ndb:backfill { 'b', " .. options .. " }\n" end
-
     -- The state of backfill b: "status|rows|written|conflicts|suppressed|errors".
     local function state()
         return s:sql("SELECT status, rows, written, conflicts, suppressed, errors"
             .. " FROM luamig.applied_migrations_backfills")
-    end
-
-    local function totals()
-        return s:sql("SELECT message FROM luamig.applied_migrations_history WHERE version = 2 AND outcome = 'done'")
     end
 
     it("writes what map returns, leaves what it does not, and keeps the totals in the history", function()
@@ -32,7 +29,7 @@ describe("db:backfill with map", function()
         assert.equal("1245|t", s:sql("SELECT count(x), bool_and(x = name || '\"\\,{}' AND id > 10 AND id % 2 = 0)"
             .. " FROM t WHERE x IS NOT NULL"))
         assert.equal("", state())
-        assert.equal("backfill b: 2500 rows, 1245 written", totals())
+        assert.equal("backfill b: 2500 rows, 1245 written", backfills.totals(s))
         assert.equal("1,2", s:applied())
     end)
 
@@ -94,7 +91,7 @@ CREATE TRIGGER meddle AFTER UPDATE ON t FOR EACH ROW WHEN (new.id = 1) EXECUTE F
         s:expect(0, "up")
         assert.equal("1|x old\n2|x old\n3|x new\n4|\n6|x old\n7|x old\n8|x old",
             s:sql("SELECT id, x FROM t ORDER BY id"))
-        assert.equal("backfill b: 8 rows, 6 written, 2 conflicts", totals())
+        assert.equal("backfill b: 8 rows, 6 written, 2 conflicts", backfills.totals(s))
     end)
 
     it("goes on behind the last batch after a failure, which names row and column", function()

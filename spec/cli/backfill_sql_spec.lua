@@ -1,3 +1,4 @@
+local backfills = require "backfills"
 local support = require "support"
 
 describe("db:backfill with", function()
@@ -11,10 +12,6 @@ describe("db:backfill with", function()
 
     local HEAD = "-- luamig: no-transaction\n"
 
-    local function totals()
-        return s:sql("SELECT message FROM luamig.applied_migrations_history WHERE version = 2 AND outcome = 'done'")
-    end
-
     it("sql runs the statement for each range, with an alias too", function()
         s:file("2_b.up.lua", HEAD .. [[
 db:backfill { "plain", table = "t", size = 300, target = "0",
@@ -24,7 +21,8 @@ db:backfill { "alias", table = "public.t", size = 300, target = "0",
         s:expect(0, "up")
         assert.equal("900|1", s:sql("SELECT sum(x), max(x) FROM t"))
         assert.equal("1|300\n301|300\n601|300\n901|100", s:sql("SELECT * FROM log ORDER BY 1"))
-        assert.equal("backfill plain: 1000 rows, 900 written; backfill alias: 1000 rows, 4 written", totals())
+        assert.equal("backfill plain: 1000 rows, 900 written; backfill alias: 1000 rows, 4 written",
+            backfills.totals(s))
     end)
 
     it("sql goes on behind the last batch", function()
@@ -50,7 +48,7 @@ end }]])
         s:expect(0, "up")
         assert.equal("2|400\n402|800\n802|1000", s:sql("SELECT * FROM log ORDER BY 1"))
         assert.equal("500|t", s:sql("SELECT count(*), bool_and(x = length(name)) FROM t WHERE x > 0"))
-        assert.equal("backfill b: 1000 rows, 500 written", totals())
+        assert.equal("backfill b: 1000 rows, 500 written", backfills.totals(s))
     end)
 
     it("each rolls a batch back as a whole, and gives composite keys as tables", function()
@@ -82,7 +80,7 @@ end }]])
         s:file("2_b.up.lua", HEAD .. [[db:backfill { "b", table = "t", set = "x", where = "id IN (3, 500, 999)",
   size = 250, target = "0", map = function(row) return { x = row.id } end }]])
         s:expect(0, "up")
-        assert.equal("backfill b: 1000 rows, 3 written", totals())
+        assert.equal("backfill b: 1000 rows, 3 written", backfills.totals(s))
         assert.equal("1502", s:sql("SELECT sum(x) FROM t"))
     end)
 

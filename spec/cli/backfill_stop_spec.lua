@@ -1,3 +1,4 @@
+local backfills = require "backfills"
 local support = require "support"
 
 describe("a backfill that is stopped", function()
@@ -21,21 +22,10 @@ db:backfill { "b", table = "t", size = 20, target = "0",
 
     local function fast() s:sql("DELETE FROM slow") end
 
-    local function rows()
-        local found = s:has("luamig.applied_migrations_backfills")
-            and s:sql("SELECT rows FROM luamig.applied_migrations_backfills")
-        return tonumber(found) or 0
-    end
-
-    local function eventually_rows(n)
-        support.eventually(function() return rows() >= n end, n .. " rows", 30)
-    end
+    local function rows() return backfills.rows(s) end
 
     local function at_work()
-        support.eventually(function()
-            return s:sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-                .. " AND datname = current_database()") ~= "0"
-        end, "the batch", 30)
+        s:sees(support.SLEEPS, 30)
     end
 
     local function once() assert.equal("400|1|1", s:sql("SELECT sum(x), min(x), max(x) FROM t")) end
@@ -70,8 +60,7 @@ db:backfill { "b", table = "t", size = 20, target = "0",
         slowly(0.6)
         local run = s:start("up")
         at_work()
-        local backend = s:sql("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-            .. " AND datname = current_database()")
+        local backend = s:backends(support.SLEEPS, "pid")
         os.execute("kill -STOP " .. backend)
         run:kill("TERM")
         local ok, result = pcall(run.wait, run, 30)
@@ -83,17 +72,16 @@ db:backfill { "b", table = "t", size = 20, target = "0",
         once()
     end)
 
-    for what, sql in pairs {
-        ["its connection is ended"] = "WHERE application_name LIKE 'luamig%' AND query LIKE '%UPDATE t%'",
-        ["the run lock's connection is ended"] = "WHERE pid = (SELECT pid FROM pg_locks WHERE locktype = 'advisory'"
-            .. " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) LIMIT 1)",
+    for what, condition in pairs {
+        ["its connection is ended"] = "application_name LIKE 'luamig%' AND query LIKE '%UPDATE t%'",
+        ["the run lock's connection is ended"] = support.HOLDS_LOCK,
     } do
         it("because " .. what .. " goes on by itself, each row once", function()
             slowly(0.6)
             local run = s:start("up")
             for round = 1, 2 do
-                eventually_rows(round * 20)
-                assert.matches("t", s:sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity " .. sql))
+                backfills.reaches(s, round * 20)
+                assert.equal("1", s:terminate(condition))
             end
             fast()
             local result = run:wait()
@@ -105,7 +93,7 @@ db:backfill { "b", table = "t", size = 20, target = "0",
     it("because another run took it over exits with 6 and names it", function()
         slowly(0.6)
         local run = s:start("up")
-        eventually_rows(20)
+        backfills.reaches(s, 20)
         s:sql("UPDATE luamig.applied_migrations_backfills SET owner = 'another', run = 'deadbeef'")
         local result = run:wait()
         assert.equal(6, result.status, result.err)
@@ -119,7 +107,7 @@ db:backfill { "b", table = "t", size = 20, target = "0",
     it("by a pause stops at the next batch with 11, until it is resumed", function()
         slowly(0.6)
         local run = s:start("up", "--json")
-        eventually_rows(20)
+        backfills.reaches(s, 20)
         status("paused")
         local result = run:wait()
         assert.equal(11, result.status, result.err)
@@ -136,7 +124,7 @@ db:backfill { "b", table = "t", size = 20, target = "0",
     it("by a cancel exits with 7; a restart from elsewhere begins again", function()
         slowly(0.6)
         local run = s:start("up")
-        eventually_rows(20)
+        backfills.reaches(s, 20)
         status("cancelled")
         local result = run:wait()
         assert.equal(7, result.status)

@@ -124,9 +124,7 @@ describe("a background migration", function()
             s:expect(0, "up", "--lock", lock)
             s:file("0004_deploy.up.sql", DEPLOY)
             local deploy = s:start("up", "--lock", lock)
-            eventually(function() return s:sql("SELECT count(*) FROM pg_stat_activity"
-                .. " WHERE query LIKE '%FROM door%' AND pid <> pg_backend_pid()"
-                .. " AND datname = current_database()") ~= "0" end, "the deploy")
+            s:runs("FROM door")
 
             s:sql("INSERT INTO gate VALUES (1)")
             first:says("waiting for the run lock, held by pid")
@@ -146,18 +144,14 @@ describe("a background migration", function()
         local first = s:start("up", "--background")
         begun()
         first:kill("KILL")
-        eventually(function() return s:sql("SELECT count(*) FROM pg_locks"
-            .. " WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database"
-            .. " WHERE datname = current_database())") == "0" end, "the end of its lock")
+        eventually(function() return s:backends(support.HOLDS_LOCK) == "0" end, "the end of its lock")
         assert.same({ "partial", true }, { state_of(s, 2).state, state_of(s, 2).background })
         s:expect(0, "status", "--check")
         s:expect(0, "verify")
 
         s:file("0003_deploy.up.sql", DEPLOY)
         local deploy = s:start("up")
-        eventually(function() return s:sql("SELECT count(*) FROM pg_stat_activity"
-            .. " WHERE query LIKE '%FROM door%' AND pid <> pg_backend_pid()"
-            .. " AND datname = current_database()") ~= "0" end, "the deploy")
+        s:runs("FROM door")
         s:sql("INSERT INTO gate VALUES (1)")
         local r = s:expect(6, "up", "--background", "--lock-wait", "300ms")
         assert.matches("lock_wait = 300ms", r.err, 1, true)
@@ -175,8 +169,7 @@ describe("a background migration", function()
         s:expect(0, "up")
         local run = s:start("up", "--background")
         begun()
-        s:sql("SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
-            .. " WHERE l.locktype = 'advisory' AND d.datname = current_database()")
+        s:terminate(support.HOLDS_LOCK)
         run:says("the lock of 0002_fill was lost; taking it again")
         s:sql("INSERT INTO gate VALUES (1)")
         local r = run:wait()

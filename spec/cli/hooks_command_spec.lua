@@ -8,13 +8,6 @@ local function alive(s)
     return text ~= ""
 end
 
-local TRACE = [[
-local function trace(...)
-    local file <close> = assert(io.open("trace", "a"))
-    file:write(table.concat({ ... }, " "), "\n")
-end
-]]
-
 describe("a program that a hook runs", function()
     local s
     before_each(function()
@@ -25,7 +18,7 @@ describe("a program that a hook runs", function()
 
     -- Runs text as before_run.
     local function expect(status, text, ...)
-        s:file("hooks.lua", TRACE .. "return { before_run = function(run)\n" .. text .. "\nend }")
+        s:file("hooks.lua", support.TRACE .. "return { before_run = function(run)\n" .. text .. "\nend }")
         return s:expect(status, "up", ...)
     end
 
@@ -132,7 +125,7 @@ describe("a hook that does not end,", function()
     after_each(support.cleanup)
 
     local function hooks(event, text)
-        s:file("hooks.lua", TRACE .. ("MARK = '%s/mark'\n"):format(s.dir) .. "return {" .. event
+        s:file("hooks.lua", support.TRACE .. ("MARK = '%s/mark'\n"):format(s.dir) .. "return {" .. event
             .. " = function(e) trace('in', e.event) " .. text .. " end,\non_failure = function(f)"
             .. " trace('failure', f.error.message)"
             .. " f.db:exec('INSERT INTO seen VALUES ($1)', f.migration and f.migration.name or '-') end }")
@@ -213,7 +206,7 @@ describe("a hook that does not end,", function()
     end)
 
     it("on_failure: has 10 s of its own", function()
-        s:file("hooks.lua", TRACE .. ("MARK = '%s/mark'\n"):format(s.dir) .. [[return {
+        s:file("hooks.lua", support.TRACE .. ("MARK = '%s/mark'\n"):format(s.dir) .. [[return {
     before_run = function() error "not today" end,
     on_failure = { function() trace "first" end, function() os.execute("sleep 600; : " .. MARK) end } }]])
         local began = support.now()
@@ -238,20 +231,13 @@ end }]])
     end)
     after_each(support.cleanup)
 
-    local function running()
-        support.eventually(function()
-            return s:sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60%' AND state ="
-                .. " 'active' AND pid <> pg_backend_pid()") == "1"
-        end)
-    end
-
     it("comes after an SQL error, a limit, a signal: once each, after the rollback", function()
         s:file("2_b.up.sql", "CREATE TABLE b (); SELECT 1/0;")
         s:expect(7, "up")
         s:file("2_b.up.sql", "CREATE TABLE b (); SELECT pg_sleep(60);")
         s:expect(10, "up", "--migration-timeout", "300ms")
         local p = s:start("up")
-        running()
+        s:runs("pg_sleep(60")
         p:kill "TERM"
         assert.equal(143, p:wait().status)
         assert.equal("b|22012|1\nb|57014|1\nb|57014|1", s:sql "SELECT * FROM seen")
@@ -272,7 +258,7 @@ end }]])
 end }]])
         s:file("2_b.up.sql", "SELECT pg_sleep(60);")
         local p = s:start("up")
-        running()
+        s:runs("pg_sleep(60")
         support.server_sql("ALTER DATABASE " .. s.name .. " ALLOW_CONNECTIONS false")
         support.server_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60%'"
             .. " AND datname = '" .. s.name .. "'")

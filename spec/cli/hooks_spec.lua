@@ -1,15 +1,7 @@
 local support = require "support"
 
--- Hooks write what they see into a file: event, and what the test asks for.
-local TRACE = [[
-local function trace(...)
-    local file <close> = assert(io.open("trace", "a"))
-    file:write(table.concat({ ... }, " "), "\n")
-end
-]]
-
 -- Every event is traced.
-local ALL = TRACE .. [[
+local ALL = support.TRACE .. [[
 local events = {}
 for _, event in ipairs { "before_run", "after_run", "before_migration", "after_migration", "on_failure" } do
     events[event] = function(e)
@@ -73,7 +65,7 @@ after_run -
     end)
 
     it("gets the run, the plan, the migration and how long it took", function()
-        s:file("hooks.lua", TRACE .. [[
+        s:file("hooks.lua", support.TRACE .. [[
 local function all(e)
     local run, names = e.run, {}
     for _, step in ipairs(e.plan) do names[#names + 1] = step.version .. "_" .. step.name end
@@ -90,7 +82,7 @@ return { before_run = { all, all }, after_run = all, before_migration = all, aft
         local rest = " up up " .. s.name .. " 1_a "
         assert.equal("before_run" .. rest .. "-\nbefore_run" .. rest .. "-\nbefore_migration" .. rest
             .. "1\nafter_migration" .. rest .. "1\nafter_run" .. rest .. "-\n", traced())
-        s:file("hooks.lua", TRACE .. "local function all(e) trace(e.run.command, e.run.direction) end\n"
+        s:file("hooks.lua", support.TRACE .. "local function all(e) trace(e.run.command, e.run.direction) end\n"
             .. "return { before_run = all, after_run = all }")
         os.remove(s.dir .. "/trace")
         s:expect(0, "redo")
@@ -100,7 +92,8 @@ return { before_run = { all, all }, after_run = all, before_migration = all, aft
     it("stands beside base, or where the setting says", function()
         os.execute("mkdir " .. s.dir .. "/migrations/base; mv " .. s.dir .. "/migrations/*.* " .. s.dir
             .. "/migrations/base")
-        local text = TRACE .. "return { after_run = function(e) trace('%s', table.concat(e.run.environments)) end }"
+        local text = support.TRACE
+            .. "return { after_run = function(e) trace('%s', table.concat(e.run.environments)) end }"
         s:file("hooks.lua", text:format "beside base")
         s:expect(0, "up", "--to", "1", "--env", "base")
         assert.equal("beside base\n", traced())
@@ -115,7 +108,7 @@ return { before_run = { all, all }, after_run = all, before_migration = all, aft
     it("has all of Lua, and luamig's globals", function()
         os.execute("mkdir " .. s.dir .. "/migrations/lib")
         s:file("migrations/lib/greeting.lua", "return function(name) return 'hello, ' .. name .. json.encode { 1 } end")
-        s:file("hooks.lua", TRACE .. [[
+        s:file("hooks.lua", support.TRACE .. [[
 local greeting = require "greeting"
 return { before_run = function(run)
     log.warn("%s", greeting(vars.WHO))
@@ -136,7 +129,7 @@ end }
     end)
 
     it("keeps its state from one event to the next", function()
-        s:file("hooks.lua", TRACE .. [[
+        s:file("hooks.lua", support.TRACE .. [[
 local seen = 0
 return { before_migration = function() seen = seen + 1 end, after_run = function() trace(seen) end }]])
         s:expect(0, "up")
@@ -197,7 +190,7 @@ describe("an error in", function()
     after_each(support.cleanup)
 
     local function hooks(text)
-        s:file("hooks.lua", TRACE .. "return {" .. text .. ", on_failure = function(f)"
+        s:file("hooks.lua", support.TRACE .. "return {" .. text .. ", on_failure = function(f)"
             .. " trace('failure:', f.error.message, f.migration and f.migration.name or '-', f.error.where)"
             .. " f.db:exec('CREATE TABLE IF NOT EXISTS failed ()') end }")
     end
@@ -339,7 +332,7 @@ describe("a hook of a migration", function()
         }
         s:expect(0, "up")
         s:file("2_a.up.sql", "ALTER TABLE t ADD c int;")
-        s:file("hooks.lua", TRACE .. [[local function all(m)
+        s:file("hooks.lua", support.TRACE .. [[local function all(m)
     trace(m.event, m.attempt)
     m.db:exec("INSERT INTO seen VALUES ($1, $2)", m.event, m.attempt)
 end
@@ -360,7 +353,7 @@ return { before_migration = all, after_migration = all }]])
         s:expect(0, "up")
         s:file("2_a.up.sql", "SELECT 1;")
         s:file("3_b.up.sql", "-- luamig: no-transaction\nSELECT 1;")
-        s:file("hooks.lua", TRACE .. [[return {
+        s:file("hooks.lua", support.TRACE .. [[return {
     after_migration = function(m)
         trace(m.migration.name, m.attempt)
         m.db:exec("ALTER TABLE t ADD c" .. m.migration.version .. " int")
@@ -429,7 +422,7 @@ return { before_run = all, before_migration = all, after_migration = all, after_
     it("is called for repeatables, which have no version", function()
         s:files {
             ["R__view.sql"] = "CREATE OR REPLACE VIEW v AS SELECT 1 AS one;",
-            ["hooks.lua"] = TRACE .. [[return { after_migration = function(m)
+            ["hooks.lua"] = support.TRACE .. [[return { after_migration = function(m)
     trace(m.migration.name, tostring(m.migration.version), m.plan[1].name, tostring(m.plan[1].version))
 end }]],
         }

@@ -1,7 +1,5 @@
 local support = require "support"
 
-local KEY = support.lock_key("luamig.applied_migrations")
-
 describe("a folder with", function()
     local s
     before_each(function()
@@ -89,11 +87,11 @@ describe("a folder with", function()
     it("a file that vanishes behind the listing is an error, nothing is applied", function()
         s:file("2_b.up.sql", "")
         local other = s:session()
-        other:sql(("SELECT pg_advisory_lock(%d)"):format(KEY))
+        other:lock()
         local p = s:start("up")
         p:says("held by")
         s:remove("2_b.up.sql")
-        other:sql(("SELECT pg_advisory_unlock(%d)"):format(KEY))
+        other:unlock()
         local r = p:wait()
         assert.equal(4, r.status)
         assert.matches("'migrations/2_b.up.sql': No such file", r.err, 1, true)

@@ -1,7 +1,5 @@
 local support = require "support"
 
-local KEY = support.lock_key("luamig.applied_migrations")
-
 describe("the run lock #server", function()
     local s
     before_each(function() s = support.scratch() end)
@@ -10,11 +8,11 @@ describe("the run lock #server", function()
     it("is waited for, and the holder is named", function()
         s:file("1_a.up.sql", "CREATE TABLE a ();")
         local other = s:session("the other deploy")
-        other:sql(("SELECT pg_advisory_lock(%d)"):format(KEY))
+        other:lock()
         local p = s:start("up")
         p:says("held by pid")
         p:says("'the other deploy' as postgres")
-        other:sql(("SELECT pg_advisory_unlock(%d)"):format(KEY))
+        other:unlock()
         assert.equal(0, p:wait().status)
         assert.equal("1", s:applied())
     end)
@@ -22,7 +20,7 @@ describe("the run lock #server", function()
     it("not had in lock_wait is exit 6, nothing written", function()
         s:file("1_a.up.sql", "CREATE TABLE a ();")
         local other = s:session()
-        other:sql(("SELECT pg_advisory_lock(%d)"):format(KEY))
+        other:lock()
         local r = s:expect(6, "up", "--lock-wait", "300ms")
         assert.matches("lock_wait = 300ms", r.err)
         assert.is_false(s:has("luamig.applied_migrations"))
@@ -32,14 +30,12 @@ describe("the run lock #server", function()
         s:file("1_a.up.sql", "SELECT pg_sleep(1);")
         local p = s:start("up")
         local query = support.eventually(function()
-            local q = s:sql("SELECT DISTINCT a.state, a.query FROM pg_stat_activity a JOIN pg_locks l USING (pid)"
-                .. " WHERE l.locktype = 'advisory' AND a.datname = current_database()")
+            local q = s:backends(support.HOLDS_LOCK, "DISTINCT state, query")
             return q ~= "" and q
         end)
         assert.matches("^idle|SELECT CASE WHEN pg_catalog.pg_try_advisory_lock", query)
         assert.equal(0, p:wait().status)
-        assert.equal("0", s:sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database ="
-            .. " (SELECT oid FROM pg_database WHERE datname = current_database())"))
+        assert.equal("0", s:backends(support.HOLDS_LOCK))
     end)
 
     it("none: is warned of, and transactional migrations are still applied once", function()
@@ -58,12 +54,7 @@ describe("the run lock #server", function()
             for v = 2, 6 do s:file(v .. "_x.up.sql", ("INSERT INTO marks VALUES (%d);"):format(v)) end
             s:file("7_i.up.sql", "CREATE INDEX CONCURRENTLY marks_v ON marks (v);")
             s:file("8_x.up.sql", "INSERT INTO marks VALUES (8);")
-            local runs = {}
-            for i = 1, count do runs[i] = s:start("up") end
-            for i = 1, count do
-                local r = runs[i]:wait()
-                assert.equal(0, r.status, r.err)
-            end
+            s:at_once(count, "up")
             assert.equal("2,3,4,5,6,8", s:sql("SELECT string_agg(v::text, ',' ORDER BY v) FROM marks"))
             assert.equal("8", s:sql("SELECT count(*) FROM luamig.applied_migrations"))
             assert.equal("t", s:sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'marks_v'::regclass"))

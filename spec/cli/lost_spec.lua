@@ -9,17 +9,10 @@ describe("a connection that is lost", function()
     end)
     after_each(support.cleanup)
 
-    local LOCK = "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
-        .. " WHERE l.locktype = 'advisory' AND d.datname = current_database()"
-
-    -- Waits until the statement runs; ends its backend.
-    local function kill_work(text)
-        support.eventually(function()
-            return s:sql("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%" .. text
-                .. "%' AND datname = current_database() AND pid <> pg_backend_pid()") == "1"
-        end, text)
-        s:sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%" .. text
-            .. "%' AND datname = current_database() AND pid <> pg_backend_pid()")
+    -- Waits until the migration sleeps; ends its backend.
+    local function kill_work()
+        s:runs("pg_sleep")
+        s:terminate("query LIKE '%pg_sleep%'")
     end
 
     -- The second attempt is quick.
@@ -37,7 +30,7 @@ describe("a connection that is lost", function()
             s:files(case)
             s:file("3_c.up.sql", "INSERT INTO marks VALUES (3);")
             local p = s:start("up")
-            kill_work("pg_sleep")
+            kill_work()
             local r = p:wait(15)
             assert.equal(0, r.status, r.err)
             assert.matches("connection to the server was lost; connecting again", r.err)
@@ -53,13 +46,12 @@ describe("a connection that is lost", function()
                 ["./x.sql"] = "INSERT INTO marks VALUES (2);" }
             if command ~= "up" then s:expect(0, "up") end
             local other = s:session("the other deploy")
-            other:sql(("SELECT pg_advisory_lock(%d)"):format(support.lock_key("luamig.applied_migrations")))
+            other:lock()
             local p = s:start(command, command == "exec" and "x.sql" or nil)
             p:says("waiting for")
-            s:sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-                .. " AND application_name LIKE 'luamig%'")
+            s:terminate("application_name LIKE 'luamig%'")
             p:says("connecting again")
-            other:sql(("SELECT pg_advisory_unlock(%d)"):format(support.lock_key("luamig.applied_migrations")))
+            other:unlock()
             local r = p:wait(10)
             assert.equal(0, r.status, r.err)
             assert.equal(({ up = "1", down = "", exec = "1,2" })[command],
@@ -71,11 +63,8 @@ describe("a connection that is lost", function()
         s:file("1_a.up.sql", "CREATE SEQUENCE tries; INSERT INTO marks VALUES (1);")
         s:file("2_x.up.sql", "INSERT INTO marks VALUES (2);\n" .. SLOW)
         local p = s:start("up")
-        support.eventually(function()
-            return s:sql("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep%'"
-                .. " AND datname = current_database() AND pid <> pg_backend_pid()") == "1"
-        end, "a sleep")
-        s:sql(LOCK)
+        s:runs("pg_sleep")
+        s:terminate(support.HOLDS_LOCK)
         local r = p:wait(10)
         assert.equal(0, r.status, r.err)
         assert.matches("the run lock was lost; taking it again", r.err)
@@ -86,13 +75,10 @@ describe("a connection that is lost", function()
         s:file("1_a.up.sql", "CREATE SEQUENCE tries; INSERT INTO marks VALUES (1);")
         s:file("2_x.up.sql", "INSERT INTO marks VALUES (2);\n" .. SLOW)
         local p = s:start("up")
-        support.eventually(function()
-            return s:sql("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep%'"
-                .. " AND datname = current_database() AND pid <> pg_backend_pid()") == "1"
-        end, "a sleep")
+        s:runs("pg_sleep")
         local rival = s:start("up")
         rival:says("waiting for")
-        s:sql(LOCK)
+        s:terminate(support.HOLDS_LOCK)
         assert.equal(0, p:wait(20).status)
         assert.equal(0, rival:wait(20).status)
         assert.equal("1,2", s:sql("SELECT string_agg(v::text, ',' ORDER BY v) FROM marks"))
@@ -104,13 +90,10 @@ describe("a connection that is lost", function()
         s:file("3_s.up.sql", "-- luamig: no-transaction\nINSERT INTO marks VALUES (3); VACUUM t;")
         s:file("4_l.up.lua", "-- luamig: no-transaction\ndb:exec 'INSERT INTO marks VALUES (4)'")
         local p = s:start("up")
-        support.eventually(function()
-            return s:sql("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep%'"
-                .. " AND datname = current_database() AND pid <> pg_backend_pid()") == "1"
-        end, "a sleep")
+        s:runs("pg_sleep")
         p:kill("STOP")
-        s:sql(LOCK)
-        kill_work("pg_sleep")
+        s:terminate(support.HOLDS_LOCK)
+        kill_work()
         s:expect(0, "up")
         p:kill("CONT")
         local r = p:wait(20)
@@ -163,13 +146,13 @@ END $$;]])
             ["2_x.up.sql"] = "INSERT INTO marks VALUES (2);", ["2_x.down.sql"] = "DELETE FROM marks;\n" .. SLOW }
         s:expect(0, "up")
         local p = s:start("down")
-        kill_work("pg_sleep")
+        kill_work()
         assert.equal(0, p:wait(10).status)
         assert.equal("1", s:applied())
         s:sql("SELECT setval('tries', 1, false)")
         s:file("2_x.up.sql", "INSERT INTO marks VALUES (2);\n" .. SLOW)
         p = s:start("up", "--atomic")
-        kill_work("pg_sleep")
+        kill_work()
         assert.equal(0, p:wait(10).status)
         assert.equal("2", s:sql("SELECT v FROM marks"))
     end)
@@ -188,10 +171,7 @@ END $$;]])
         local pid, url = proxy()
         s:file("1_a.up.sql", "SELECT pg_sleep(20);")
         local p = s:start("up", { env = { LUAMIG_DATABASE = url } })
-        support.eventually(function()
-            return s:sql("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep%'"
-                .. " AND datname = current_database() AND pid <> pg_backend_pid()") == "1"
-        end, "a sleep")
+        s:runs("pg_sleep")
         os.execute(("children=$(pgrep -P %s); kill %s $children"):format(pid, pid))
         p:says("connecting again")
         p:kill("TERM")
@@ -212,10 +192,7 @@ END $$;]])
             .. " INSERT INTO marks VALUES (1)")
         s:file("1_a.up.sql", "-- luamig: no-transaction\nINSERT INTO marks VALUES (1); SELECT 1/0;")
         local p = s:start("up")
-        support.eventually(function()
-            return s:sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-                .. " AND datname = current_database()") == "1"
-        end, "a lock wait")
+        s:sees("wait_event_type = 'Lock'")
         orphan:sql("COMMIT")
         assert.matches("division by zero", p:wait().err)
         assert.equal("1", s:sql("SELECT v FROM marks"))

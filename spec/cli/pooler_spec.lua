@@ -14,11 +14,7 @@ describe("behind a pooler", function()
                 s:file("7_i.up.sql", "CREATE INDEX CONCURRENTLY marks_v ON marks (v);")
                 s:file("8_x.up.lua", "-- luamig: no-transaction\n"
                     .. "db:step('one', function() db:exec 'INSERT INTO marks VALUES (8)' end)")
-                local runs = {}
-                for i = 1, 8 do runs[i] = s:start("up", "--lock", lock) end
-                for i = 1, 8 do
-                    local r = runs[i]:wait()
-                    assert.equal(0, r.status, r.err)
+                for _, r in ipairs(s:at_once(8, "up", "--lock", lock)) do
                     assert.matches("connected through a pooler", r.err)
                 end
                 assert.equal("2,3,4,5,6,8", s:sql("SELECT string_agg(v::text, ',' ORDER BY v) FROM marks"))
@@ -148,12 +144,7 @@ describe("behind a pooler", function()
         s:pool { size = 10 }
         s:file("1_a.up.sql", "CREATE TABLE a (v int); INSERT INTO a SELECT generate_series(1, 1000);")
         for v = 2, 9 do s:file(v .. "_i.up.sql", ("CREATE INDEX CONCURRENTLY a_%d ON a (v);"):format(v)) end
-        local runs = {}
-        for i = 1, 6 do runs[i] = s:start("up") end
-        for i = 1, 6 do
-            local r = runs[i]:wait(30)
-            assert.equal(0, r.status, r.err)
-        end
+        s:at_once(6, "up", { seconds = 30 })
         assert.equal("8", s:sql("SELECT count(*) FROM pg_index WHERE indrelid = 'a'::regclass AND indisvalid"))
     end)
 
@@ -162,8 +153,7 @@ describe("behind a pooler", function()
         s:file("1_a.up.sql", "SELECT pg_sleep(1);")
         local p = s:start("up")
         local seen = support.eventually(function()
-            local text = s:sql("SELECT DISTINCT a.state, a.backend_xmin IS NULL FROM pg_stat_activity a"
-                .. " JOIN pg_locks l USING (pid) WHERE l.locktype = 'advisory' AND a.datname = current_database()")
+            local text = s:backends(support.HOLDS_LOCK, "DISTINCT state, backend_xmin IS NULL")
             return text:find("idle in transaction", 1, true) and text
         end)
         assert.equal("idle in transaction|t", seen)
@@ -231,10 +221,7 @@ describe("behind a pooler", function()
         local old = s:session("old")
         old:sql("BEGIN; UPDATE a SET v = 2")
         local p = s:start("up")
-        support.eventually(function()
-            return s:sql("SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
-                .. " AND query ~ '^CREATE INDEX'") == "1"
-        end, "the build")
+        s:runs("CREATE INDEX")
         p:kill("KILL")
         for i = 1, 4 do assert.equal(tostring(i), pool:sql("SELECT " .. i)) end
         p = s:start("up")
@@ -268,16 +255,12 @@ describe("behind a pooler", function()
         s:pool()
         s:file("1_a.up.sql", "CREATE TABLE a (v int);")
         s:file("2_b.up.sql", "INSERT INTO a VALUES (1); SELECT pg_advisory_xact_lock(99);")
-        local kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-            .. " WHERE datname = current_database() AND application_name ~ '^luamig' AND "
         for _, whom in ipairs { "wait_event = 'advisory'", "state = 'idle in transaction'" } do
             local other = s:session()
             other:sql("SELECT pg_advisory_lock(99)")
             local p = s:start("up")
-            support.eventually(function()
-                return s:sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'") == "1"
-            end, "the migration at its lock")
-            assert.equal("1", s:sql(kill .. whom))
+            s:sees("wait_event = 'advisory'")
+            assert.equal("1", s:terminate("application_name ~ '^luamig' AND " .. whom))
             other:sql("SELECT pg_advisory_unlock(99)")
             local r = p:wait()
             assert.equal(0, r.status, r.err)

@@ -191,10 +191,7 @@ describe("an autovacuum that holds the table", function()
         support.server_sql("ALTER SYSTEM SET autovacuum_naptime = '1s'")
         support.server_sql("SELECT pg_reload_conf()")
         s:sql("DELETE FROM big WHERE id % 3 = 0")
-        support.eventually(function()
-            return s:sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'"
-                .. " AND query ~ 'public.big' AND datname = current_database()") == "1"
-        end, "an autovacuum", 40)
+        s:sees("backend_type = 'autovacuum worker' AND query ~ 'public.big'", 40)
         s:file("2_b.up.sql", "ALTER TABLE big ADD x int")
         local began = support.now()
         s:expect(0, "up")

@@ -1,34 +1,16 @@
 local support = require "support"
 
-local KEY = support.lock_key("luamig.applied_migrations")
-
 describe("a signal", function()
     local s
     before_each(function() s = support.scratch() end)
     after_each(support.cleanup)
-
-    local function running(text)
-        return support.eventually(function()
-            return s:sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%" .. text
-                .. "%' AND state = 'active' AND pid <> pg_backend_pid()") == "1"
-        end, "the statement")
-    end
-
-    local function gone(text)
-        assert.equal("0", s:sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%" .. text
-            .. "%' AND state = 'active' AND pid <> pg_backend_pid()"))
-        support.eventually(function()
-            return s:sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database ="
-                .. " (SELECT oid FROM pg_database WHERE datname = current_database())") == "0"
-        end, "the lock's end")
-    end
 
     for signal, status in pairs { TERM = 143, INT = 130, HUP = 129 } do
         it("SIG" .. signal .. " in a statement: cancelled, rolled back, lock free, exit " .. status, function()
             s:files { ["1_a.up.sql"] = "CREATE TABLE a ();", ["2_b.up.sql"] =
                 "CREATE TABLE b (); SELECT pg_sleep(30);", ["3_c.up.sql"] = "" }
             local p = s:start("up")
-            running("pg_sleep%(30")
+            s:runs("pg_sleep%(30")
             local began = support.now()
             p:kill(signal)
             local r = p:wait()
@@ -38,14 +20,15 @@ describe("a signal", function()
             assert.matches("2 was rolled back; 1 of 3 pending were applied", r.err)
             assert.equal("1", s:applied())
             assert.is_false(s:has("b"))
-            gone("pg_sleep%(30")
+            assert.equal("0", s:backends("state = 'active' AND query LIKE '%pg_sleep%(30%'"))
+            support.eventually(function() return s:backends(support.HOLDS_LOCK) == "0" end, "the lock's end")
         end)
     end
 
     it("in the lock wait ends the run within a second", function()
         s:file("1_a.up.sql", "")
         local other = s:session()
-        other:sql(("SELECT pg_advisory_lock(%d)"):format(KEY))
+        other:lock()
         local p = s:start("up")
         p:says("held by pid")
         local began = support.now()
@@ -75,7 +58,7 @@ describe("a signal", function()
     it("that comes a second time exits at once", function()
         s:file("1_a.up.sql", "CREATE TABLE a (); SELECT pg_sleep(30);")
         local p = s:start("up")
-        running("pg_sleep%(30")
+        s:runs("pg_sleep%(30")
         p:kill("STOP")
         p:kill("TERM")
         p:kill("INT")
@@ -88,7 +71,7 @@ describe("a signal", function()
     it("SIGHUP that was ignored stays ignored (nohup)", function()
         s:file("1_a.up.sql", "SELECT pg_sleep(1);")
         local p = s:start("up", { shell = "nohup" })
-        running("pg_sleep%(1")
+        s:runs("pg_sleep%(1")
         p:kill("HUP")
         assert.equal(0, p:wait().status)
     end)
@@ -99,7 +82,7 @@ describe("a signal", function()
         other:sql("BEGIN; INSERT INTO t VALUES (2)")
         s:file("2_b.up.sql", "CREATE INDEX CONCURRENTLY t_a ON t (a);")
         local p = s:start("up")
-        running("CREATE INDEX CONCURRENTLY")
+        s:runs("CREATE INDEX CONCURRENTLY")
         p:kill("TERM")
         support.sleep(0.3)
         other:sql("COMMIT")

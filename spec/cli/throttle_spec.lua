@@ -1,6 +1,5 @@
+local backfills = require "backfills"
 local support = require "support"
-
-local TABLE = require "gated"
 
 local BACKFILL = [[
 -- luamig: no-transaction
@@ -22,7 +21,7 @@ describe("a backfill with throttle", function()
 
     before_each(function()
         s = support.scratch()
-        s:files { ["0001_t.up.sql"] = TABLE, ["0002_b.up.lua"] = BACKFILL:format(LAG) }
+        s:files { ["0001_t.up.sql"] = backfills.GATED, ["0002_b.up.lua"] = BACKFILL:format(LAG) }
     end)
 
     after_each(function()
@@ -30,22 +29,18 @@ describe("a backfill with throttle", function()
         support.cleanup()
     end)
 
-    local function rows() return tonumber(s:sql("SELECT rows FROM luamig.applied_migrations_backfills")) end
+    local function rows() return backfills.rows(s) end
 
     -- A run that has written two batches and is in the third.
     local function begin(...)
         local run = s:start("up", ...)
-        support.eventually(function() return s:has("luamig.applied_migrations_backfills") and rows() == 200 end,
-            "two batches")
+        backfills.reaches(s, 200)
         return run
     end
 
     -- Looks are a second apart: the third batch is held for longer.
     local function open()
-        support.eventually(function()
-            return s:sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-                .. " AND datname = current_database()") == "1"
-        end, "a write that is held")
+        s:sees(support.SLEEPS)
         support.sleep(1.1)
         s:sql("INSERT INTO gate VALUES (2000)")
     end
@@ -115,9 +110,7 @@ describe("a backfill with throttle", function()
         local run = begin("--json")
         local other = s:session("app")
         other:send("UPDATE t SET x = x WHERE id = 210;")
-        support.eventually(function()
-            return s:sql("SELECT count(*) FROM pg_locks WHERE NOT granted") ~= "0"
-        end, "a session that waits")
+        s:sees("wait_event_type = 'Lock'")
         open()
         assert.matches("backfill 'fill' sleeps: pid %d+ %('app' as postgres%) had to wait for it", run:wait().out)
         assert.equal("2000", s:sql("SELECT count(*) FROM t WHERE x = 1"))
