@@ -156,6 +156,24 @@ describe("the command line", function()
         assert.matches("unexpected argument 'x'", s:expect(2, "up", "x").err)
     end)
 
+    it("refuses --json where there is none, and does nothing", function()
+        s:file("1_a.up.sql", "")
+        for _, words in ipairs { { "baseline", "1" }, { "mark", "applied", "1" }, { "repair", "--yes" }, { "fix" },
+            { "create", "b" }, { "init" }, { "help" } } do
+            words[#words + 1] = "--json"
+            local r = s:expect(2, table.unpack(words))
+            assert.equal("", r.out)
+            assert.matches("unknown option '--json'", r.err, 1, true)
+            assert.not_matches("--json", s:expect(0, "help", words[1]).out, 1, true)
+        end
+        assert.is_false(s:has("luamig.applied_migrations"))
+        assert.equal("", s:read("luamig.lua"))
+        assert.equal(1, select(2, io.popen("ls " .. s.dir .. "/migrations"):read("a"):gsub("\n", "")))
+        for command in ("up down redo exec dry-run status plan verify validate history lock backfill"):gmatch("%S+") do
+            assert.matches("--json", s:expect(0, "help", command).out, 1, true)
+        end
+    end)
+
     it("takes options anywhere", function()
         s:file("1_a.up.sql", "")
         s:expect(0, "--dir", "migrations", "up", "-q")

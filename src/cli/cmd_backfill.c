@@ -231,5 +231,6 @@ const struct command cmd_backfill = {
         "errors: the rows that failed; retry: the next run tries them first. A run at\n"
         "work heeds it with its next batch.",
     .arguments = 2,
+    .has_json = true,
     .exec = exec,
 };

@@ -90,5 +90,6 @@ const struct command cmd_down = {
         "One without a down, or that says it is irreversible, refuses the run before\n"
         "anything is undone. Where the files are gone the history's text is taken.",
     .options = options,
+    .has_json = true,
     .exec = exec,
 };

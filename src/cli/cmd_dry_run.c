@@ -40,5 +40,6 @@ const struct command cmd_dry_run = {
         "a copy of production. Sequence values, dead rows and server logs stay. What\n"
         "cannot run in a transaction is listed and not executed.",
     .options = options,
+    .has_json = true,
     .exec = exec,
 };

@@ -41,5 +41,6 @@ const struct command cmd_exec = {
         "A folder stands for its migrations' files, in order of their versions.",
     .options = options,
     .arguments = -1,
+    .has_json = true,
     .exec = exec,
 };

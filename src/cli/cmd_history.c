@@ -105,5 +105,6 @@ const struct command cmd_history = {
     .args = "[--limit N]",
     .summary = "the log of attempts, newest first",
     .options = options,
+    .has_json = true,
     .exec = exec,
 };

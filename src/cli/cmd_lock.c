@@ -135,5 +135,6 @@ const struct command cmd_lock = {
         "With lock = lease every lease is shown, with the outcome of the last run. An\n"
         "advisory lock ends with its session and cannot be released.",
     .options = options,
+    .has_json = true,
     .exec = exec,
 };

@@ -110,5 +110,6 @@ const struct command cmd_plan = {
     .args = "[--to V] [--count N] [--only V]... [--background]",
     .summary = "print what `up` would do, and how",
     .options = options,
+    .has_json = true,
     .exec = exec,
 };

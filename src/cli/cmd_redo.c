@@ -47,5 +47,6 @@ const struct command cmd_redo = {
     .args = "[V]",
     .summary = "undo V (the last applied) and apply it again",
     .arguments = 1,
+    .has_json = true,
     .exec = exec,
 };

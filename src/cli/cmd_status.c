@@ -175,5 +175,6 @@ const struct command cmd_status = {
         "`up --background` to apply; --check and --wait do not count it).\n"
         "In a layered folder each file's environment is named.",
     .options = options,
+    .has_json = true,
     .exec = exec,
 };

@@ -79,5 +79,6 @@ const struct command cmd_up = {
         "Those that say `-- luamig: background` are left to `up --background`, which\n"
         "applies nothing else and holds up no deploy; --only runs one in the foreground.",
     .options = options,
+    .has_json = true,
     .exec = exec,
 };

@@ -218,5 +218,6 @@ const struct command cmd_validate = {
         "statement with its line and text. The grammar is the server's: `up` asks it\n"
         "before the first migration runs.",
     .arguments = -1,
+    .has_json = true,
     .exec = exec,
 };

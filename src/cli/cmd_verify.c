@@ -41,5 +41,6 @@ const struct command cmd_verify = {
         "Problems: pending, orphan, renamed, drift, partial (half done), invalid_index\n"
         "(left by a CONCURRENTLY statement of a migration). Other invalid indexes are\n"
         "notes.",
+    .has_json = true,
     .exec = exec,
 };

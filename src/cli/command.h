@@ -33,6 +33,7 @@ struct command {
     const char *help;                    /* more, or NULL */
     const struct option_spec *options;   /* ended by a NULL name; or NULL */
     int arguments;                       /* how many it takes; -1: any number */
+    bool has_json;                       /* --json: it has a document, or events */
     bool without_settings;               /* help: nothing is composed */
     int (*exec)(struct invocation *inv); /* returns the exit status */
 };

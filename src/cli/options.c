@@ -10,8 +10,12 @@
 
 #define OPTIONS_MAX 80
 
-static const struct option_spec common[] = {
+static const struct option_spec json[] = {
     { "json", NULL, "machine-readable output on stdout" },
+    { NULL, NULL, NULL },
+};
+
+static const struct option_spec common[] = {
     { "yes", NULL, "answer questions with yes" },
     { "set", "NAME=VALUE", "a variable for Lua scripts; may be given several times" },
     { "config", "FILE", "read this instead of luamig.lua" },
@@ -51,6 +55,8 @@ build_table(struct table *table, const struct command *command)
     *table = (struct table){ .count = 0 };
     for (const struct setting_spec *s = settings_specs; s->name != NULL; s++)
         add(table, s->flag, s->kind != SETTING_BOOL);
+    if (command == NULL || command->has_json)
+        add_specs(table, json);
     add_specs(table, common);
     add_specs(table, command != NULL ? command->options : NULL);
 }
@@ -269,5 +275,7 @@ options_print_help(FILE *out, const struct command *command)
     for (const struct setting_spec *s = settings_specs; s->name != NULL; s++)
         print_option(out, s->flag, s->kind != SETTING_BOOL ? s->value : NULL, s->help);
     fputs("\ncommon:\n", out);
+    if (command->has_json)
+        print_specs(out, json);
     print_specs(out, common);
 }
