@@ -184,6 +184,31 @@ end
 
 function Pool:drop() os.execute(("kill -KILL %d 2>/dev/null"):format(self.pid)) end
 
+local Server = {}
+Server.__index = Server
+
+--- Starts a server for this spec alone, which may be restarted; all is done there from then on.
+function Scratch:own_server()
+    local pipe = io.popen([[LUAMIG_TEST_TCP= exec tests/with-postgres.sh sh -c '
+        sleep 600 & trap "kill $!" TERM
+        echo $$ $LUAMIG_TEST_DIR $LUAMIG_TEST_URL
+        wait']])
+    local server = setmetatable({ pipe = pipe }, Server)
+    server.pid, server.dir, self.url = pipe:read("l"):match("^(%d+) (%S+) (%S+)$")
+    open[#open + 1] = server
+    return server
+end
+
+--- As a power cut would.
+function Server:restart()
+    os.execute("LUAMIG_TEST_DIR=" .. quote(self.dir) .. " tests/faults/restart.sh")
+end
+
+function Server:drop()
+    os.execute("kill " .. self.pid)
+    self.pipe:close() -- waits for its end
+end
+
 local function words(...)
     local list = {}
     for i, word in ipairs({ ... }) do list[i] = quote(word) end

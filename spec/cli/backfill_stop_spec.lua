@@ -202,3 +202,30 @@ db:backfill { "b", table = "t", size = 20, target = "0",
         once()
     end)
 end)
+
+describe("a backfill whose server is restarted", function()
+    local s, server
+    before_each(function()
+        s = support.scratch()
+        server = s:own_server()
+    end)
+    after_each(support.cleanup)
+
+    it("goes on at its checkpoint when the server is back, each row once", function()
+        s:files { ["1_t.up.sql"] = backfills.GATED, ["2_b.up.lua"] = backfills.script
+            [[table = "t", read = "x", set = "x", size = 100, target = "0",
+  map = function(row) return { x = row.x + 1 } end]] }
+        local run = s:start("up")
+        backfills.reaches(s, 200)
+        s:sees(support.SLEEPS) -- in the third batch
+        server:restart()
+        run:says("connecting again")
+        assert.equal("200|200", s:sql("SELECT rows, sum(x) FROM t, luamig.applied_migrations_backfills GROUP BY 1"))
+        s:sql("INSERT INTO gate VALUES (2000)")
+        local result = run:wait()
+        assert.equal(0, result.status, result.err)
+        assert.equal("2000|1|1", s:sql("SELECT sum(x), min(x), max(x) FROM t"))
+        assert.equal("backfill b: 2000 rows, 2000 written", backfills.totals(s))
+        assert.equal("1,2", s:applied())
+    end)
+end)
