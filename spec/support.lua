@@ -209,6 +209,33 @@ function Server:drop()
     self.pipe:close() -- waits for its end
 end
 
+local Proxy = {}
+Proxy.__index = Proxy
+
+--- Puts tests/proxy before the server, for runs with { env = { LUAMIG_DATABASE = proxy.url } }.
+-- Of each connection that ends it adds the round trips to counts; cut says where it cuts one.
+function Scratch:proxy()
+    local build = os.getenv("LUAMIG_BUILD") or os.getenv("PWD") .. "/build"
+    local dir, port = self.url:match("host=([^&]+)&port=(%d+)")
+    local proxy = setmetatable({ counts = self.dir .. "/counts", cut = self.dir .. "/cut" }, Proxy)
+    -- Whoever collects the pipe waits for the proxy's end.
+    proxy.pipe = io.popen(("echo $$; exec %s/tests/proxy %s/.s.PGSQL.%s %s %s"):format(build, dir, port,
+        proxy.counts, proxy.cut))
+    proxy.pid = proxy.pipe:read("l")
+    proxy.url = ("postgres://postgres@127.0.0.1:%s/%s?sslmode=disable&gssencmode=disable"):format(
+        proxy.pipe:read("l"), self.name)
+    open[#open + 1] = proxy
+    return proxy
+end
+
+--- Its connections end, too.
+function Proxy:drop()
+    if not self.pid then return end
+    os.execute(("children=$(pgrep -P %s); kill %s $children"):format(self.pid, self.pid))
+    self.pipe:close()
+    self.pid = nil
+end
+
 local function words(...)
     local list = {}
     for i, word in ipairs({ ... }) do list[i] = quote(word) end

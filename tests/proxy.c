@@ -179,10 +179,12 @@ main(int argc, char **argv)
     printf("%d\n", ntohs(address.sin_port));
     fflush(stdout);
     fclose(stdout);
-    while ((client = accept(listener, NULL, NULL)) >= 0) {
+    for (;;) {
+        client = accept(listener, NULL, NULL);
+        if (client < 0)
+            continue; /* it went before it was served */
         if (fork() == 0)
             serve(client, argv[1], argv[2], argc > 3 ? argv[3] : NULL);
         close(client);
     }
-    return 0;
 }

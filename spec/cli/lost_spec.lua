@@ -157,22 +157,12 @@ END $$;]])
         assert.equal("2", s:sql("SELECT v FROM marks"))
     end)
 
-    local function proxy()
-        local build = os.getenv("LUAMIG_BUILD") or os.getenv("PWD") .. "/build"
-        local dir, port = s.url:match("host=([^&]+)&port=(%d+)")
-        local pipe = io.popen(("echo $$; exec %s/tests/proxy %s/.s.PGSQL.%s %s/counts %s/cut"):format(build, dir, port,
-            s.dir, s.dir))
-        local pid = pipe:read("l")
-        return pid, ("postgres://postgres@127.0.0.1:%s/%s?sslmode=disable&gssencmode=disable"):format(pipe:read("l"),
-            s.name)
-    end
-
     it("for good: it is tried for; a signal ends that, and what is not known is said to be so", function()
-        local pid, url = proxy()
+        local proxy = s:proxy()
         s:file("1_a.up.sql", "SELECT pg_sleep(20);")
-        local p = s:start("up", { env = { LUAMIG_DATABASE = url } })
+        local p = s:start("up", { env = { LUAMIG_DATABASE = proxy.url } })
         s:runs("pg_sleep")
-        os.execute(("children=$(pgrep -P %s); kill %s $children"):format(pid, pid))
+        proxy:drop()
         p:says("connecting again")
         p:kill("TERM")
         local r = p:wait(10)
@@ -202,7 +192,7 @@ END $$;]])
     for _, when in ipairs { "a", "b" } do
         it("at a round trip, " .. (when == "a" and "the answer swallowed" or "before the server hears of"
             .. " it"), function()
-            local pid, url = proxy()
+            local proxy = s:proxy()
             s:files { ["1_a.up.sql"] = "INSERT INTO marks VALUES (1);",
                 ["2_b.up.lua"] = "db:exec 'INSERT INTO marks VALUES (2)' db:exec 'SELECT 1'",
                 ["3_c.up.sql"] = "-- luamig: no-transaction\nINSERT INTO marks VALUES (3);\n"
@@ -214,7 +204,7 @@ END $$;]])
             for n = when == "a" and 4 or 5, 44, 4 do
                 s:sql("TRUNCATE marks; DROP INDEX IF EXISTS t_n; DROP SCHEMA IF EXISTS luamig CASCADE")
                 s:file("./cut", n .. " " .. when)
-                local r = s:run("up", { env = { LUAMIG_DATABASE = url } })
+                local r = s:run("up", { env = { LUAMIG_DATABASE = proxy.url } })
                 assert.equal(0, r.status, n .. ": " .. r.err)
                 if r.err:find("connecting again", 1, true) then recovered = recovered + 1 end
                 assert.equal("1,2,3,4,5,33|1,2,3,4,5|1|t|0", s:sql("SELECT (SELECT string_agg(v::text, ',' ORDER BY v)"
@@ -224,7 +214,6 @@ END $$;]])
                     .. " (SELECT count(*) FROM luamig.applied_migrations_steps)"), n .. r.err)
             end
             assert.is_true(recovered >= 8, recovered)
-            os.execute("kill " .. pid)
         end)
     end
 end)

@@ -5,32 +5,26 @@ describe("round trips", function()
 
     it("are one for each SQL migration in transaction mode, however many statements", function()
         local s = support.scratch()
-        local build = os.getenv("LUAMIG_BUILD") or os.getenv("PWD") .. "/build"
-        local dir, port = s.url:match("host=([^&]+)&port=(%d+)")
-        local counts = s.dir .. "/counts"
-        local proxy = io.popen(("exec %s/tests/proxy %s/.s.PGSQL.%s %s"):format(build, dir, port, counts))
-        local url = ("postgres://postgres@127.0.0.1:%s/%s?sslmode=disable&gssencmode=disable"):format(
-            proxy:read("l"), s.name)
+        local proxy = s:proxy()
 
         -- The work connection is the one with the most round trips.
         local function most(first, last)
             for v = first, last do
                 s:file(v .. "_x.up.sql", ("CREATE TABLE t%d ();\nSELECT 1;\nSELECT 2;"):format(v))
             end
-            os.remove(counts)
-            s:expect(0, "up", { env = { LUAMIG_DATABASE = url } })
+            os.remove(proxy.counts)
+            s:expect(0, "up", { env = { LUAMIG_DATABASE = proxy.url } })
             support.eventually(function()
-                return select(2, support.read_file(counts):gsub("\n", "")) == 2
+                return select(2, support.read_file(proxy.counts):gsub("\n", "")) == 2
             end, "both connections' counts")
             local largest = 0
-            for n in support.read_file(counts):gmatch("%d+") do largest = math.max(largest, tonumber(n)) end
+            for n in support.read_file(proxy.counts):gmatch("%d+") do largest = math.max(largest, tonumber(n)) end
             return largest
         end
 
         s:file("0_first.up.sql", "")
         s:expect(0, "up")
         local one, many = most(1, 1), most(2, 12)
-        os.execute("pkill -f " .. support.quote("tests/proxy .*" .. counts))
         -- Preflight asks the parser once for each statement, in one pipeline: 3 Syncs each.
         assert.equal(10 * (1 + 3), many - one)
     end)
