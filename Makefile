@@ -7,6 +7,7 @@
 # make lint          clang-format, layers, sizes, luacheck, cppcheck
 # make faults        makes things go wrong, for up to ten minutes
 # make bench         ratios against psql
+# make valgrind      unit tests, corpora and a short run of the program under valgrind
 # make fuzz          each fuzz target for SECONDS=60
 # V=1                show the commands
 # SAN=1              with ASan and UBSan, in build-san/
@@ -124,6 +125,11 @@ bench:
 	@tests/bench/run.sh $(BUILD)
 	@tests/bench/backfill.sh $(BUILD)
 
+valgrind:
+	@$(MAKE) --no-print-directory deps FOR="test valgrind"
+	@$(MAKE) --no-print-directory -j2 all tests
+	@tests/valgrind.sh $(BUILD)
+
 fuzz:
 	@tests/fuzz.sh $(SECONDS)
 
@@ -143,4 +149,4 @@ clean:
 	rm -rf build build-san build-clang build-fuzz
 
 -include $(OBJ:.o=.d) $(UNITS:=.d) $(REPLAY:=.d) $(BUILD)/tests/pgtest.d $(FAULTS:.o=.d)
-.PHONY: all install deps demo test test-matrix tests faults bench fuzz lint format clean
+.PHONY: all install deps demo test test-matrix tests faults bench valgrind fuzz lint format clean

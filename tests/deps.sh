@@ -1,6 +1,6 @@
 #!/bin/sh
 # deps.sh WHAT... - installs the packages that building (build), the demo (demo), the tests
-# (test) and lint (lint) need
+# (test), lint (lint) and make valgrind (valgrind) need
 #
 # Does nothing if all are there. On Debian and Ubuntu it installs them, as root or with
 # sudo; elsewhere it prints the list and stops.
@@ -12,6 +12,7 @@ packages() {
     demo) echo postgresql postgresql-client util-linux ;;
     test) echo lua5.4 lua-busted lua-dkjson libcmocka-dev libpg-query-dev faketime openssl procps pgbouncer ;;
     lint) echo clang clang-format cppcheck lua-check ;;
+    valgrind) echo valgrind ;;
     esac
 }
 

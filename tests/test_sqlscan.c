@@ -412,40 +412,55 @@ a_long_line_is_cut_round_the_byte(void **state)
     assert_string_equal(line, "\xC3\xA9!!!!!");
 }
 
-/* 20 MB in less than a second, whatever it is made of: nothing is quadratic. */
-static void
-assert_fast(const char *piece, size_t statements)
+/* Processor time, so that a busy machine changes nothing; the best of three. */
+static double
+seconds_of(const char *piece, size_t times, size_t statements)
 {
-    size_t len = strlen(piece), times = (size_t)20000000 / len;
+    size_t len = strlen(piece);
     char *text = xmalloc(times * len);
-    struct timespec a, b;
+    double best = 0;
 
     for (size_t i = 0; i < times; i++)
         memcpy(text + i * len, piece, len);
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
-    assert_true(sqlscan_split(text, times * len, &arena, &got, &err));
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
-    assert_int_equal(got.count, statements * times);
-    assert_true(b.tv_sec - a.tv_sec < 5);
-    if (getenv("LUAMIG_TEST_TIMES") != NULL)
-        print_message("# %.3f s: %.20s\n",
-                      (double)(b.tv_sec - a.tv_sec) +
-                          (double)(b.tv_nsec - a.tv_nsec) / 1e9,
-                      piece);
+    for (int tries = 0; tries < 3; tries++) {
+        struct timespec a, b;
+        double took;
+
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
+        assert_true(sqlscan_split(text, times * len, &arena, &got, &err));
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
+        assert_int_equal(got.count, statements * times);
+        took = (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9;
+        best = tries == 0 || took < best ? took : best;
+        arena_release(&arena);
+    }
     free(text);
-    arena_release(&arena);
+    return best;
+}
+
+/* Ten times the bytes are about ten times the work; a hundred times if it is quadratic. */
+static void
+assert_linear(const char *piece, size_t statements)
+{
+    size_t times = (size_t)250000 / strlen(piece);
+    double few = seconds_of(piece, times, statements);
+    double many = seconds_of(piece, 10 * times, statements);
+
+    if (getenv("LUAMIG_TEST_TIMES") != NULL)
+        print_message("# %.4f s, %.4f s: %.20s\n", few, many, piece);
+    assert_true(many < 30 * few);
 }
 
 static void
 large_files_are_split_in_linear_time(void **state)
 {
     (void)state;
-    assert_fast("INSERT INTO t VALUES (1, 'some text', \"a\");\n", 1);
-    assert_fast(";", 0);
-    assert_fast("VALUES (1);\n", 1);
-    assert_fast("-- comment\n", 0);
-    assert_fast("COPY t FROM STDIN;\n1\n\\.\n", 1);
-    assert_fast("DO $x$ a; $y$ $x$;\n", 1);
+    assert_linear("INSERT INTO t VALUES (1, 'some text', \"a\");\n", 1);
+    assert_linear(";", 0);
+    assert_linear("VALUES (1);\n", 1);
+    assert_linear("-- comment\n", 0);
+    assert_linear("COPY t FROM STDIN;\n1\n\\.\n", 1);
+    assert_linear("DO $x$ a; $y$ $x$;\n", 1);
 }
 
 int
