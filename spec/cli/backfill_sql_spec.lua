@@ -84,6 +84,30 @@ end }]])
         assert.equal("1502", s:sql("SELECT sum(x) FROM t"))
     end)
 
+    it("a where that 5 of 100,000 rows match looks at a batch's rows in a statement, at no more", function()
+        -- A statement is known by its time.
+        s:file("1_t.up.sql", [[
+CREATE TABLE t (id int PRIMARY KEY, x int DEFAULT 0); INSERT INTO t SELECT i FROM generate_series(1, 100000) i;
+CREATE FUNCTION rare(id int) RETURNS boolean LANGUAGE plpgsql COST 1 AS $$
+DECLARE at text := extract(epoch FROM statement_timestamp()); n int := 1; BEGIN
+  IF at = current_setting('spec.at', true) THEN n := current_setting('spec.n')::int + 1;
+  ELSE PERFORM set_config('spec.at', at, false); END IF;
+  IF n > 4000 THEN RAISE EXCEPTION 'row % in one statement', n; END IF;
+  PERFORM set_config('spec.n', n::text, false); RETURN id % 20000 = 0; END $$]])
+        s:file("2_b.up.lua", HEAD .. [[db:backfill { "b", table = "t", set = "x", where = "rare(id)",
+  size = 4000, target = "0", map = function(row) return { x = row.id } end }]])
+        s:expect(0, "up")
+        assert.equal("300000", s:sql("SELECT sum(x) FROM t"))
+        assert.equal("backfill b: 100000 rows, 5 written", backfills.totals(s))
+        -- If each of its 25 batches read the table it would be 2,500,000.
+        local read
+        support.eventually(function()
+            read = tonumber(s:sql("SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 't'"))
+            return read >= 200000 -- sum(x) included
+        end, "the statistics")
+        assert.is_true(read < 600000, read)
+    end)
+
     it("ONLY leaves the children alone", function()
         s:file("2_b.up.lua", HEAD .. [[
 db:exec "CREATE TABLE IF NOT EXISTS child () INHERITS (t)"
