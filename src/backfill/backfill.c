@@ -100,6 +100,19 @@ sample(struct backfill *b, double *bytes, struct error *err)
     return ok;
 }
 
+/* A mistake in verify is not to be found behind hours of work. */
+static bool
+parse_verify(struct backfill *b, struct error *err)
+{
+    const char *nothing;
+
+    return b->spec->verify == NULL ||
+           backfill_ask(b,
+                        arena_printf(&b->arena, "SELECT 1 FROM %s WHERE (%s\n) LIMIT 0",
+                                     b->target.from, b->spec->verify),
+                        NULL, &b->arena, &nothing, err);
+}
+
 static bool
 retry_all(struct backfill *b, struct error *err)
 {
@@ -266,8 +279,9 @@ prepare(struct backfill *b, struct error *err)
         return false;
     changes_init(&b->now->changes, &b->target, &b->arena);
     changes_init(&b->next->changes, &b->target, &b->arena);
-    if (!b->calls->found(b->calls->ctx, &b->target, err) || !backfill_claim(b, err) ||
-        (b->total == 0 && !estimate(b, err)) || !sample(b, &bytes, err))
+    if (!b->calls->found(b->calls->ctx, &b->target, err) || !parse_verify(b, err) ||
+        !backfill_claim(b, err) || (b->total == 0 && !estimate(b, err)) ||
+        !sample(b, &bytes, err))
         return false;
     pace_init(&b->pace, b->spec->size, b->spec->pace, bytes);
     return backfill_begin_rests(b, err);
