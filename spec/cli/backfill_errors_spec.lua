@@ -105,6 +105,8 @@ describe("rows of a backfill that fail:", function()
             assert.matches(case[2], err, 1, true)
             assert.matches("row id = 3 of 't'", err, 1, true)
             assert.equal("2", s:sql("SELECT sum(x) FROM t"))
+            assert.equal("failed|2|2|0", state())
+            assert.equal("1", s:applied())
         end)
     end
 
@@ -162,6 +164,29 @@ ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (id < 5)]])
         s:expect(0, "up")
         assert.equal("10", s:sql("SELECT sum(x) FROM t"))
         s:sql("DROP OWNED BY narrow; DROP ROLE narrow")
+    end)
+
+    it("verify finds rows that came behind its place; the next up verifies again, or walks again", function()
+        s:file("1_t.up.sql", [[
+CREATE TABLE t (id int PRIMARY KEY, x int DEFAULT 0); INSERT INTO t SELECT i FROM generate_series(1, 400) i;
+CREATE FUNCTION behind() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO t SELECT -i FROM generate_series(1, 9) i; RETURN NULL; END $$;
+CREATE TRIGGER behind AFTER UPDATE ON t FOR EACH ROW WHEN (new.id = 300) EXECUTE FUNCTION behind()]])
+        local script = backfill [[table = "t", read = "x", set = "x", size = 100, target = "0", verify = "x = 0",
+  again = %s, map = function(row) return { x = row.x == 0 and 1 or row.x } end]]
+        s:file("2_b.up.lua", script:format("false"))
+        for _ = 1, 2 do
+            local err = s:expect(7, "up").err
+            assert.matches("backfill 'b' is unverified: rows of 't' match x = 0", err, 1, true)
+            assert.matches("The first keys: -9, -8, -7, -6, -5.", err, 1, true)
+            assert.equal("unverified|400|400|0", state())
+            assert.equal("1|400", s:applied() .. "|" .. s:sql("SELECT sum(x) FROM t"))
+        end
+        s:sql("ALTER TABLE t DISABLE TRIGGER behind")
+        s:file("2_b.up.lua", script:format("true"))
+        s:expect(0, "up", "--accept-change")
+        assert.equal("409|1|1", s:sql("SELECT sum(x), min(x), max(x) FROM t"))
+        assert.equal("1,2", s:applied())
     end)
 
     it("verify names what it finds; the next up verifies again, or walks again", function()

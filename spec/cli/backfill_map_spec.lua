@@ -108,6 +108,8 @@ CREATE TRIGGER meddle AFTER UPDATE ON t FOR EACH ROW WHEN (new.id = 1) EXECUTE F
         s:file("2_b.up.lua", script:format("false"))
         err = s:expect(4, "up").err
         assert.matches("the script has changed since backfill 'b' began", err, 1, true)
+        assert.equal("failed|554|554|0|0|0", state())
+        assert.equal("554|1", s:sql("SELECT sum(x), max(x) FROM t"))
         s:expect(0, "up", "--accept-change")
         assert.equal("1000|1|1", s:sql("SELECT sum(x), min(x), max(x) FROM t"))
         assert.equal("1,2", s:applied())

@@ -90,6 +90,25 @@ db:backfill { "b", table = "t", size = 20, target = "0",
         end)
     end
 
+    it("by the loss of its lock in the middle of a batch is gone on with by the next run, behind that batch", function()
+        slowly(0.6)
+        local first = s:start("up")
+        backfills.reaches(s, 20)
+        at_work()
+        first:kill("STOP")
+        s:terminate(support.HOLDS_LOCK)
+        local second = s:start("up")
+        s:sees("wait_event_type = 'Lock'") -- for the batch, which is open as long as the first says nothing
+        first:kill("CONT")
+        fast()
+        local one, two = first:wait(), second:wait()
+        assert.equal(0, two.status, two.err)
+        assert.is_true(one.status == 0 or one.status == 6, one.err)
+        assert.matches("another run", one.err)
+        once()
+        assert.equal("1,2", s:applied())
+    end)
+
     it("because another run took it over exits with 6 and names it", function()
         slowly(0.6)
         local run = s:start("up")
