@@ -47,12 +47,6 @@ mode_of(const struct look *look, const struct plan_entry *entry)
     return step != NULL ? step->mode : NULL;
 }
 
-static const char *
-entry_name(const struct plan_entry *entry)
-{
-    return entry->migration != NULL ? entry->migration->name : entry->applied->name;
-}
-
 static struct json_object *
 entry_object(const struct plan_entry *entry, const char *mode)
 {
@@ -67,7 +61,7 @@ entry_object(const struct plan_entry *entry, const char *mode)
     else
         json_set_number(object, "version", entry->version);
     json_set_text(object, "version_text", m != NULL ? m->version_text : digits);
-    json_set_text(object, "name", entry_name(entry));
+    json_set_text(object, "name", plan_entry_name(entry));
     json_set_text(object, "state", plan_state_word(entry->state));
     json_set_text(object, "applied_at", a != NULL ? a->applied_at : NULL);
     json_set_text(object, "checksum", a != NULL ? a->checksum : NULL);
@@ -79,19 +73,16 @@ entry_object(const struct plan_entry *entry, const char *mode)
     return object;
 }
 
-/* One key for each state; pending includes late, but not what waits for --background. */
+/* One key for each state. */
 static struct json_object *
 counts_object(const struct plan *plan)
 {
-    size_t counts[STATE_EXCLUDED + 1] = { 0 };
+    int64_t counts[STATE_EXCLUDED + 1];
     struct json_object *object = json_object_new_object();
 
-    for (size_t i = 0; i < plan->entry_count; i++)
-        counts[plan->entries[i].state]++;
-    counts[STATE_PENDING] = plan->pending;
-    counts[STATE_LATE] = plan->late;
-    for (size_t i = 0; i <= STATE_EXCLUDED; i++)
-        json_set_number(object, plan_state_word((enum plan_state)i), (int64_t)counts[i]);
+    plan_count(plan, counts);
+    for (int state = 0; state <= STATE_EXCLUDED; state++)
+        json_set_number(object, plan_state_word((enum plan_state)state), counts[state]);
     json_set_number(object, "background", (int64_t)plan->background);
     return object;
 }

@@ -4,13 +4,6 @@
 #include "script/field.h"
 #include "script/raise.h"
 
-/* What is not on disk is recorded. */
-static const char *
-entry_name(const struct plan_entry *entry)
-{
-    return entry->migration != NULL ? entry->migration->name : entry->applied->name;
-}
-
 static void
 push_entry(lua_State *L, const struct plan_entry *entry)
 {
@@ -21,7 +14,7 @@ push_entry(lua_State *L, const struct plan_entry *entry)
     field_set_boolean(L, "background", m != NULL && m->background);
     if (m == NULL || !m->repeatable)
         field_set_integer(L, "version", entry->version);
-    field_set_text(L, "name", entry_name(entry));
+    field_set_text(L, "name", plan_entry_name(entry));
     field_set_text(L, "state", plan_state_word(entry->state));
     field_set_text(L, "applied_at", a != NULL ? a->applied_at : NULL);
     field_set_text(L, "checksum", a != NULL ? a->checksum : NULL);
@@ -29,15 +22,12 @@ push_entry(lua_State *L, const struct plan_entry *entry)
     field_set_text(L, "environment", m != NULL ? m->environment : NULL);
 }
 
-/* pending includes late, but not what waits for the background. */
 static void
 push_counts(lua_State *L, const struct plan *plan)
 {
-    int64_t counts[STATE_EXCLUDED + 1] = { 0 };
+    int64_t counts[STATE_EXCLUDED + 1];
 
-    for (size_t i = 0; i < plan->entry_count; i++)
-        counts[plan->entries[i].state]++;
-    counts[STATE_PENDING] = (int64_t)plan->pending;
+    plan_count(plan, counts);
     lua_createtable(L, 0, STATE_EXCLUDED + 2);
     field_set_integer(L, "background", (int64_t)plan->background);
     for (int state = 0; state <= STATE_EXCLUDED; state++)

@@ -21,6 +21,22 @@ plan_state_word(enum plan_state state)
     return "pending";
 }
 
+const char *
+plan_entry_name(const struct plan_entry *entry)
+{
+    return entry->migration != NULL ? entry->migration->name : entry->applied->name;
+}
+
+void
+plan_count(const struct plan *plan, int64_t counts[STATE_EXCLUDED + 1])
+{
+    memset(counts, 0, (STATE_EXCLUDED + 1) * sizeof(*counts));
+    for (size_t i = 0; i < plan->entry_count; i++)
+        counts[plan->entries[i].state]++;
+    counts[STATE_PENDING] = (int64_t)plan->pending;
+    counts[STATE_LATE] = (int64_t)plan->late;
+}
+
 const struct applied *
 applied_set_find(const struct applied_set *set, int64_t version)
 {

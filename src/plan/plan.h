@@ -112,4 +112,10 @@ bool plan_is_pending(const struct plan_entry *entry);
 /* "applied", "pending", ... as in JSON. */
 const char *plan_state_word(enum plan_state state);
 
+/* The file's, or, where there is none, the one that is recorded. */
+const char *plan_entry_name(const struct plan_entry *entry);
+
+/* Entries by state; pending includes late, but not what is left to `up --background`. */
+void plan_count(const struct plan *plan, int64_t counts[STATE_EXCLUDED + 1]);
+
 #endif
