@@ -60,6 +60,22 @@ copy_begin(struct copy *copy, struct session *session, const char *sql, struct e
     return true;
 }
 
+/* false: the session is lost; in the middle of a COPY it is good for nothing else. */
+static bool
+send_end(struct copy *copy, const char *refuse)
+{
+    bool ok;
+    int put;
+
+    while ((put = PQputCopyEnd(copy->session->conn, refuse)) == 0) {
+        if (!wait_for(&copy->wait, POLLIN | POLLOUT))
+            break;
+    }
+    ok = put == 1 && flush(copy);
+    copy->session->lost = copy->session->lost || !ok;
+    return ok;
+}
+
 bool
 copy_put(struct copy *copy, const char *bytes, size_t len, struct error *err)
 {
@@ -71,21 +87,17 @@ copy_put(struct copy *copy, const char *bytes, size_t len, struct error *err)
     }
     if (put == 1 && flush(copy) && copy->wait.cause == STOP_NONE && !copy->wait.lock_lost)
         return true;
+    /* Without its end no result would ever come but PGRES_COPY_IN. */
+    send_end(copy, "luamig stops");
     return finish(copy, next_result(copy), NULL, err);
 }
 
 bool
 copy_end(struct copy *copy, const char *refuse, int64_t *rows, struct error *err)
 {
-    int put;
+    bool sent = send_end(copy, refuse);
 
-    while ((put = PQputCopyEnd(copy->session->conn, refuse)) == 0) {
-        if (!wait_for(&copy->wait, POLLIN | POLLOUT))
-            break;
-    }
-    if (put != 1 || !flush(copy))
-        return finish(copy, NULL, NULL, err);
-    return finish(copy, next_result(copy), rows, err);
+    return finish(copy, sent ? next_result(copy) : NULL, rows, err);
 }
 
 enum copy_got
