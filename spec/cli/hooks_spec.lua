@@ -252,6 +252,7 @@ describe("an error in", function()
         assert.matches("warning: the on_failure hook failed: no mail about 22012 (migrations/hooks.lua:1)", r.err,
             1, true)
         assert.matches("division by zero", r.err, 1, true)
+        assert.equal("1", s:applied())
     end)
 
     it("a hook of a down, or of a redo's up: rolled back, and told once", function()
@@ -400,6 +401,19 @@ return { before_migration = all, after_migration = all }]])
         assert.equal("1,2,3", s:applied())
         assert.equal("-2,2,22,-2,20,-3,3,-3,30", s:sql "SELECT string_agg(n::text, ',') FROM t")
         assert.equal("0", s:sql "SELECT count(*) FROM luamig.applied_migrations_steps")
+    end)
+
+    it("that fails before a file without a transaction: nothing of either is done", function()
+        s:file("1_a.up.sql", "-- luamig: no-transaction\nCREATE TABLE a ();")
+        s:file("hooks.lua", [[return { before_migration = function(m)
+    m.db:exec "CREATE TABLE h ()"
+    if vars("FAIL", "") ~= "" then error "not yet" end
+end }]])
+        assert.matches("not yet\n  migrations/hooks.lua:3", s:expect(7, "up", "--set", "FAIL=1").err, 1, true)
+        assert.equal("", s:applied())
+        assert.is_false(s:has "a" or s:has "h")
+        s:expect(0, "up")
+        assert.is_true(s:has "a" and s:has "h")
     end)
 
     it("sees that a run is one in the background", function()
