@@ -441,6 +441,16 @@ function Scratch:applied()
         .. " FROM luamig.applied_migrations")
 end
 
+--- What migrations wrote into a table of the spec's own, marks (v int), "1,2,3".
+function Scratch:marks()
+    return self:sql("SELECT string_agg(v::text, ',' ORDER BY v) FROM marks")
+end
+
+--- Whether an index exists and is valid.
+function Scratch:is_valid(index)
+    return self:sql("SELECT indisvalid FROM pg_index WHERE indexrelid = '" .. index .. "'::regclass") == "t"
+end
+
 --- Whether a relation exists.
 function Scratch:has(name)
     return self:sql("SELECT to_regclass('" .. name .. "') IS NOT NULL") == "t"

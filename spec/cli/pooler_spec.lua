@@ -17,9 +17,9 @@ describe("behind a pooler", function()
                 for _, r in ipairs(s:at_once(8, "up", "--lock", lock)) do
                     assert.matches("connected through a pooler", r.err)
                 end
-                assert.equal("2,3,4,5,6,8", s:sql("SELECT string_agg(v::text, ',' ORDER BY v) FROM marks"))
+                assert.equal("2,3,4,5,6,8", s:marks())
                 assert.equal("8", s:sql("SELECT count(*) FROM luamig.applied_migrations"))
-                assert.equal("t", s:sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'marks_v'::regclass"))
+                assert.is_true(s:is_valid("marks_v"))
             end)
         end
     end
@@ -185,7 +185,7 @@ describe("behind a pooler", function()
         support.eventually(function() return app:out():find("undisturbed", 1, true) end)
         reader:sql("COMMIT")
         s:expect(0, "up")
-        assert.equal("t", s:sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_v'::regclass"))
+        assert.is_true(s:is_valid("a_v"))
     end)
 
     it("SIGTERM at any moment: applied or not, never in between; the application notices nothing", function()
@@ -229,7 +229,7 @@ describe("behind a pooler", function()
         old:sql("COMMIT")
         local r = p:wait()
         assert.equal(0, r.status, r.err)
-        assert.equal("t", s:sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_v'::regclass"))
+        assert.is_true(s:is_valid("a_v"))
     end)
 
     it("what the user's environment says stands again behind a file's own SET", function()

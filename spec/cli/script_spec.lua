@@ -103,7 +103,7 @@ db:exec "RESET ROLE"
         assert.equal("1", s:sql("SELECT count(*) FROM pg_index WHERE NOT indisvalid"))
         s:sql("DELETE FROM a WHERE id = 1; INSERT INTO a VALUES (1)")
         s:expect(0, "up")
-        assert.equal("t", s:sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_id'::regclass"))
+        assert.is_true(s:is_valid("a_id"))
     end)
 
     it("killed in the middle goes on behind the last step", function()
