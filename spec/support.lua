@@ -1,9 +1,15 @@
 --- Helpers of the specs: a database and a folder for each, the binary as a user runs it.
 -- Needs LUAMIG_TEST_URL (tests/with-postgres.sh); LUAMIG names the binary.
 local json = require "dkjson"
+local servers = require "servers"
+local Session = require "session"
+local shell = require "shell"
 local system = require "system"
 
-local support = {}
+local quote, read_file, write_file = shell.quote, shell.read_file, shell.write_file
+local capture = shell.capture
+
+local support = { quote = quote, read_file = read_file, eventually = shell.eventually }
 
 local SERVER = assert(os.getenv("LUAMIG_TEST_URL"), "run me under tests/with-postgres.sh")
 local TCP = os.getenv("LUAMIG_TEST_TCP_URL")
@@ -13,43 +19,9 @@ local LIMIT = 60 -- seconds that any program may take
 local open = {} -- what cleanup() has to end
 local serial = 0
 
---- Quotes a word for the shell.
-function support.quote(word)
-    return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
-end
-
-local quote = support.quote
-
-local function read_file(path)
-    local file = io.open(path, "rb")
-    if not file then return "" end
-    local text = file:read("a")
-    file:close()
-    return text
-end
-
-local function write_file(path, text)
-    local file = assert(io.open(path, "wb"))
-    file:write(text)
-    file:close()
-end
-
-local function capture(command)
-    local pipe = assert(io.popen(command, "r"))
-    local text = pipe:read("a")
-    pipe:close()
-    return (text:gsub("%s+$", ""))
-end
-
---- Waits until check() is true, for at most a number of seconds; fails loudly otherwise.
-function support.eventually(check, what, seconds)
-    local until_ = system.monotime() + (seconds or 10)
-    repeat
-        local value = check()
-        if value then return value end
-        system.sleep(0.02)
-    until system.monotime() > until_
-    error("never came: " .. (what or "what was waited for"), 2)
+local function keep(what)
+    open[#open + 1] = what
+    return what
 end
 
 local Scratch = {}
@@ -72,8 +44,7 @@ function support.scratch(options)
     self.tcp_url = TCP and url_of(TCP, name)
     support.server_sql(("CREATE DATABASE %s %s %s"):format(name, options.database or "",
         os.getenv("LUAMIG_TEST_CREATE") or ""))
-    open[#open + 1] = self
-    return self
+    return keep(self)
 end
 
 --- Runs SQL on the server's own database.
@@ -121,120 +92,27 @@ function Scratch:sql(text, url)
         quote(url or self.url), quote(path)))
 end
 
-local POOL = [[
-[databases]
-* = host=%s port=%s
-[pgbouncer]
-unix_socket_dir = %s
-listen_addr =
-listen_port = 6432
-auth_type = trust
-auth_file = %s/users
-admin_users = postgres
-pool_mode = %s
-default_pool_size = %d
-logfile = %s/log
-pidfile = %s/pid
-%s
-]]
-
-local Pool = {}
-Pool.__index = Pool
-
---- Starts a PgBouncer of its own in front of the scratch database; runs go through it from
--- then on. { mode = "transaction", size = 5, settings = "max_client_conn = 10" }.
+--- Starts a PgBouncer in front of the scratch database; runs go through it from then on.
+-- { mode = "transaction", size = 5, settings = "max_client_conn = 10" }.
 function Scratch:pool(options)
-    options = options or {}
-    self.count = self.count + 1
-    local dir = ("%s/pool.%d"):format(self.dir, self.count)
-    os.execute(("mkdir -m 777 %s && chmod 755 %s"):format(quote(dir), quote(self.dir)))
-    write_file(dir .. "/users", '"postgres" ""\n')
-    write_file(dir .. "/ini", POOL:format(self.url:match("host=([^&]*)"), self.url:match("port=(%d+)"),
-        dir, dir, options.mode or "transaction", options.size or 5, dir, dir, options.settings or ""))
-    -- It refuses to run as root.
-    os.execute(("%s $(command -v pgbouncer || echo /usr/sbin/pgbouncer) -q -d %s"):format(
-        capture("id -u") == "0" and "setpriv --reuid=postgres --regid=postgres --clear-groups --" or "",
-        quote(dir .. "/ini")))
-    local pool = setmetatable({ dir = dir, scratch = self }, Pool)
-    pool.url = ("postgresql:///%s?host=%s&port=6432&user=postgres"):format(self.name, dir)
-    pool.pid = support.eventually(function() return tonumber(read_file(dir .. "/pid")) end, "PgBouncer")
-    open[#open + 1] = pool
+    local pool = keep(servers.pool(self, options))
     self.pooled_url = pool.url
     return pool
 end
 
---- Runs SQL through the pool, as the application does.
-function Pool:sql(text) return self.scratch:sql(text, self.url) end
-
---- Whether a column of PgBouncer's SHOW POOLS counts any of the scratch database's clients.
-function Pool:sees(column)
-    local rows = capture(("psql -XqA -F '|' -d %s -c 'SHOW POOLS' 2>&1"):format(
-        quote((self.url:gsub("///[^?]*", "///pgbouncer")))))
-    local at, head = 0, rows:match("[^\n]*")
-    for name in head:gmatch("[^|]+") do
-        at = at + 1
-        if name == column then break end
-    end
-    local row = rows:match("\n(" .. self.scratch.name .. "|[^\n]*)") or ""
-    for value in row:gmatch("[^|]+") do
-        at = at - 1
-        if at == 0 then return tonumber(value) > 0 end
-    end
-end
-
-function Pool:drop() os.execute(("kill -KILL %d 2>/dev/null"):format(self.pid)) end
-
-local Server = {}
-Server.__index = Server
-
 --- Starts a server for this spec alone, which may be restarted; all is done there from then on.
 function Scratch:own_server()
-    local pipe = io.popen([[LUAMIG_TEST_TCP= exec tests/with-postgres.sh sh -c '
-        sleep 600 & trap "kill $!" TERM
-        echo $$ $LUAMIG_TEST_DIR $LUAMIG_TEST_URL
-        wait']])
-    local server = setmetatable({ pipe = pipe }, Server)
-    server.pid, server.dir, self.url = pipe:read("l"):match("^(%d+) (%S+) (%S+)$")
-    open[#open + 1] = server
+    local server = keep(servers.postgres())
+    self.url = server.url
     return server
 end
 
---- As a power cut would.
-function Server:restart()
-    os.execute("LUAMIG_TEST_DIR=" .. quote(self.dir) .. " tests/faults/restart.sh")
-end
-
-function Server:drop()
-    os.execute("kill " .. self.pid)
-    self.pipe:close() -- waits for its end
-end
-
-local Proxy = {}
-Proxy.__index = Proxy
-
 --- Puts tests/proxy before the server, for runs with { env = { LUAMIG_DATABASE = proxy.url } }.
 -- Of each connection that ends it adds the round trips to counts; cut says where it cuts one.
-function Scratch:proxy()
-    local build = os.getenv("LUAMIG_BUILD") or os.getenv("PWD") .. "/build"
-    local dir, port = self.url:match("host=([^&]+)&port=(%d+)")
-    local proxy = setmetatable({ counts = self.dir .. "/counts", cut = self.dir .. "/cut" }, Proxy)
-    -- Whoever collects the pipe waits for the proxy's end.
-    proxy.pipe = io.popen(("echo $$; exec %s/tests/proxy %s/.s.PGSQL.%s %s %s"):format(build, dir, port,
-        proxy.counts, proxy.cut))
-    proxy.pid = proxy.pipe:read("l")
-    proxy.url = ("postgres://postgres@127.0.0.1:%s/%s?sslmode=disable&gssencmode=disable"):format(
-        proxy.pipe:read("l"), self.name)
-    open[#open + 1] = proxy
-    return proxy
-end
+function Scratch:proxy() return keep(servers.proxy(self)) end
 
---- Its connections end, too.
-function Proxy:drop()
-    if not self.pid then return end
-    os.execute(("children=$(pgrep -P %s); kill %s $children"):format(self.pid, self.pid))
-    self.pipe:close()
-    self.pid = nil
-end
+--- A psql session that stays; luamig's blockers name it by its application.
+function Scratch:session(application, url) return keep(Session.start(self, application, url)) end
 
 local function words(...)
     local list = {}
@@ -315,8 +193,7 @@ function Scratch:start(...)
     process.pid = support.eventually(function()
         return tonumber(read_file(base .. ".pid"))
     end, "a process")
-    open[#open + 1] = process
-    return process
+    return keep(process)
 end
 
 function Process:kill(signal)
@@ -344,64 +221,6 @@ end
 
 function Process:drop()
     if read_file(self.base .. ".rc") == "" then self:kill("KILL") end
-end
-
-local Session = {}
-Session.__index = Session
-
---- A psql session that stays: holds locks, runs SQL step by step.
-function Scratch:session(application, url)
-    self.count = self.count + 1
-    local base = ("%s/session.%d"):format(self.dir, self.count)
-    os.execute("mkfifo " .. quote(base .. ".in"))
-    os.execute(("PGAPPNAME=%s setsid psql -XqAt -d %s <%s >%s 2>&1 &"):format(
-        quote(application or "other"), quote(url or self.url), quote(base .. ".in"),
-        quote(base .. ".out")))
-    local session = setmetatable({ base = base, marks = 0 }, Session)
-    session.input = assert(io.open(base .. ".in", "w"))
-    open[#open + 1] = session
-    return session
-end
-
---- Sends SQL without waiting for it.
-function Session:send(text)
-    self.input:write(text, "\n")
-    self.input:flush()
-end
-
---- Runs SQL and waits until it is done.
-function Session:sql(text)
-    self.marks = self.marks + 1
-    local mark = "mark-" .. self.marks
-    self:send(text .. ";\n\\echo " .. mark)
-    support.eventually(function()
-        return read_file(self.base .. ".out"):find(mark, 1, true)
-    end, "the session's answer")
-end
-
--- The run lock's key for "schema.table": FNV-1a-64.
-local function lock_key(name)
-    local hash = math.tointeger(-3750763034362895579) -- 14695981039346656037
-    for i = 1, #name do
-        hash = (hash ~ name:byte(i)) * 1099511628211
-    end
-    return hash
-end
-
---- Takes the run lock, as another deploy does; name is the table's, if it is not the default.
-function Session:lock(name)
-    self:sql(("SELECT pg_advisory_lock(%d)"):format(lock_key(name or "luamig.applied_migrations")))
-end
-
-function Session:unlock(name)
-    self:sql(("SELECT pg_advisory_unlock(%d)"):format(lock_key(name or "luamig.applied_migrations")))
-end
-
-function Session:out() return read_file(self.base .. ".out") end
-
-function Session:drop()
-    if self.input then self.input:close() end
-    self.input = nil
 end
 
 -- Conditions on a row of pg_stat_activity.
@@ -467,7 +286,6 @@ end
 support.json = json
 support.sleep = system.sleep
 support.now = system.monotime
-support.read_file = read_file
 support.server = SERVER
 support.binary = BINARY
 support.version = tonumber(support.server_sql("SHOW server_version_num")) -- 150004
