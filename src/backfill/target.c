@@ -129,7 +129,9 @@ static const char columns_sql[] =
     " y.oid = 'pg_catalog.bool'::pg_catalog.regtype,"
     " y.oid = 'pg_catalog.bytea'::pg_catalog.regtype,"
     " y.oid IN ('pg_catalog.json'::pg_catalog.regtype,"
-    " 'pg_catalog.jsonb'::pg_catalog.regtype), a.attnum, a.attnotnull,"
+    " 'pg_catalog.jsonb'::pg_catalog.regtype), y.oid IN ("
+    "'pg_catalog.int2'::pg_catalog.regtype, 'pg_catalog.int4'::pg_catalog.regtype,"
+    " 'pg_catalog.int8'::pg_catalog.regtype), a.attnum, a.attnotnull,"
     " CASE WHEN a.attgenerated <> '' THEN 'is a generated column'"
     " WHEN a.attidentity = 'a' THEN 'is GENERATED ALWAYS AS IDENTITY' END"
     " FROM pg_catalog.pg_attribute a JOIN base b ON b.oid = a.atttypid"
@@ -153,11 +155,12 @@ read_columns(struct search *s)
                     .array = PQgetvalue(res, row, 3)[0] == 'A',
                     .boolean = is_true(res, row, 4),
                     .bytea = is_true(res, row, 5),
-                    .json = is_true(res, row, 6) },
+                    .json = is_true(res, row, 6),
+                    .integer = is_true(res, row, 7) },
             .category = value(res, row, 3, s->arena),
-            .number = value(res, row, 7, s->arena),
-            .required = is_true(res, row, 8),
-            .unset = value(res, row, 9, s->arena),
+            .number = value(res, row, 8, s->arena),
+            .required = is_true(res, row, 9),
+            .unset = value(res, row, 10, s->arena),
         };
     PQclear(res);
     return true;

@@ -16,10 +16,10 @@ struct target_column {
     const char *name;  /* as in the catalog */
     const char *ident; /* quoted */
     const char
-        *type;  /* as SQL writes it, without a length: a cast would cut (measured) */
-    bool array; /* travels as the text of an array: unnest() flattens (measured) */
-    bool boolean, bytea;
-    bool json; /* or a type that jsonb cannot bring back as a key */
+        *type; /* as SQL writes it, without a length: a cast would cut (measured) */
+    bool array, boolean, bytea;
+    bool integer; /* of 2, 4 or 8 bytes */
+    bool json;    /* or a type that jsonb cannot bring back as a key */
 };
 
 /* What the script asks for. */

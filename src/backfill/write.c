@@ -3,9 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pg/text.h"
-
-#define KEPT ((size_t)4 << 20) /* bytes of memory that a large batch may leave */
+/* How column i of the arrays travels. */
+static enum packed_kind
+kind_of(const struct target *t, size_t i)
+{
+    if (i == t->key_count)
+        return PACKED_XID;
+    return i < t->key_count && t->keys[i].integer ? PACKED_INT8 : PACKED_TEXT;
+}
 
 void
 changes_init(struct changes *changes, const struct target *target, struct arena *arena)
@@ -13,16 +18,15 @@ changes_init(struct changes *changes, const struct target *target, struct arena 
     *changes = (struct changes){ .keys = target->key_count,
                                  .width = target->key_count + 1 + target->set_count };
     changes->columns = arena_alloc(arena, changes->width * sizeof(*changes->columns));
+    for (size_t i = 0; i < changes->width; i++)
+        changes->columns[i].kind = kind_of(target, i);
 }
 
 void
 changes_reset(struct changes *changes)
 {
-    for (size_t i = 0; i < changes->width; i++) {
-        if (changes->columns[i].size > KEPT)
-            strbuf_release(&changes->columns[i]);
-        strbuf_reset(&changes->columns[i]);
-    }
+    for (size_t i = 0; i < changes->width; i++)
+        packed_reset(&changes->columns[i]);
     changes->count = 0;
 }
 
@@ -30,7 +34,7 @@ void
 changes_release(struct changes *changes)
 {
     for (size_t i = 0; i < changes->width; i++)
-        strbuf_release(&changes->columns[i]);
+        packed_release(&changes->columns[i]);
     free(changes->rows);
     *changes = (struct changes){ 0 };
 }
@@ -41,24 +45,8 @@ changes_bytes(const struct changes *changes)
     size_t bytes = 0;
 
     for (size_t i = 0; i < changes->width; i++)
-        bytes += changes->columns[i].len;
+        bytes += changes->columns[i].bytes.len;
     return bytes;
-}
-
-/* An element of an array literal; numbers need no quotes, but nothing is lost by them. */
-static void
-add(struct changes *changes, size_t column, const char *text, size_t length)
-{
-    struct strbuf *out = &changes->columns[column];
-
-    strbuf_putc(out, changes->count == 1 ? '{' : ',');
-    if (text == NULL) {
-        strbuf_add(out, "NULL", 4);
-        return;
-    }
-    strbuf_reserve(out, 2 * length + 2);
-    out->len += text_array_quote(text, length, out->text + out->len);
-    out->text[out->len] = '\0';
 }
 
 void
@@ -71,32 +59,37 @@ changes_row(struct changes *changes, const struct rows *rows, size_t row)
         size_t length;
         const char *text = rows_value(rows, row, i, &length);
 
-        add(changes, i, text, length);
+        packed_add(&changes->columns[i], text, length);
     }
 }
 
 void
 changes_value(struct changes *changes, size_t n, const char *text, size_t length)
 {
-    add(changes, changes->keys + 1 + n, text, length);
+    packed_add(&changes->columns[changes->keys + 1 + n], text, length);
 }
 
 void
 changes_params(struct changes *changes, const struct range *range, size_t columns,
                struct arena *arena, struct pg_params *params)
 {
-    const char **list = arena_alloc(arena, (columns + 2) * sizeof(*list));
+    size_t count = columns + 2;
+    const char **values = arena_alloc(arena, count * sizeof(*values));
+    int *lengths = arena_alloc(arena, count * sizeof(*lengths));
+    int *formats = arena_alloc(arena, count * sizeof(*formats));
 
-    list[0] = range->lo;
-    list[1] = range->hi;
+    values[0] = range->lo;
+    values[1] = range->hi;
     for (size_t i = 0; i < columns; i++) {
-        struct strbuf *out = &changes->columns[i];
+        size_t length;
 
-        if (changes->count > 0 && out->text[out->len - 1] != '}')
-            strbuf_putc(out, '}');
-        list[i + 2] = changes->count > 0 ? out->text : "{}";
+        values[i + 2] = packed_end(&changes->columns[i], &length);
+        lengths[i + 2] = (int)length;
+        formats[i + 2] = 1;
     }
-    *params = (struct pg_params){ .count = (int)columns + 2, .values = list };
+    *params = (struct pg_params){
+        .count = (int)count, .values = values, .lengths = lengths, .formats = formats
+    };
 }
 
 /* The parts of the statements. */
@@ -160,18 +153,6 @@ write_read_sql(const struct target *target, enum walk_from from, const char *whe
     return end(&sql);
 }
 
-/* The type that column i of the arrays has on its way. */
-static const char *
-array_type(const struct target *t, size_t i)
-{
-    const struct target_column *column;
-
-    if (i == t->key_count)
-        return "pg_catalog.xid";
-    column = i < t->key_count ? &t->keys[i] : &t->sets[i - t->key_count - 1];
-    return column->array ? "pg_catalog.text" : column->type;
-}
-
 /*
  * The arrays as a relation with columns luamig_1... and luamig_n, the number: names that a
  * script's condition cannot mean. In a SELECT list the rows stream; of ROWS FROM each
@@ -183,12 +164,22 @@ add_arrays(struct sql *sql, size_t columns, bool numbered)
     strbuf_puts(&sql->text, "(SELECT ");
     for (size_t i = 0; i < columns; i++)
         strbuf_printf(&sql->text, "%spg_catalog.unnest($%zu::%s[]) AS luamig_%zu",
-                      i > 0 ? ", " : "", i + 3, array_type(sql->target, i), i + 1);
+                      i > 0 ? ", " : "", i + 3, packed_type(kind_of(sql->target, i)),
+                      i + 1);
     if (numbered)
         strbuf_printf(&sql->text,
                       ", pg_catalog.generate_subscripts($3::%s[], 1) AS luamig_n",
-                      array_type(sql->target, 0));
+                      packed_type(kind_of(sql->target, 0)));
     strbuf_puts(&sql->text, ") luamig_s");
+}
+
+/* Column i of the arrays, as the type of the table's column. */
+static void
+add_value(struct sql *sql, size_t i, const struct target_column *column)
+{
+    strbuf_printf(&sql->text, "luamig_s.luamig_%zu", i + 1);
+    if (kind_of(sql->target, i) == PACKED_TEXT)
+        strbuf_printf(&sql->text, "::%s", column->type);
 }
 
 static void
@@ -196,9 +187,11 @@ add_same_key(struct sql *sql)
 {
     const struct target *t = sql->target;
 
-    for (size_t i = 0; i < t->key_count; i++)
-        strbuf_printf(&sql->text, "%s%s.%s = luamig_s.luamig_%zu", i > 0 ? " AND " : "",
-                      t->alias, t->keys[i].ident, i + 1);
+    for (size_t i = 0; i < t->key_count; i++) {
+        strbuf_printf(&sql->text, "%s%s.%s = ", i > 0 ? " AND " : "", t->alias,
+                      t->keys[i].ident);
+        add_value(sql, i, &t->keys[i]);
+    }
     strbuf_printf(&sql->text, " AND %s", sql->condition);
 }
 
@@ -206,15 +199,11 @@ static void
 add_update(struct sql *sql, bool numbered)
 {
     const struct target *t = sql->target;
-    size_t first = t->key_count + 2;
 
     strbuf_printf(&sql->text, "UPDATE %s SET ", t->from);
     for (size_t i = 0; i < t->set_count; i++) {
-        const struct target_column *column = &t->sets[i];
-
-        strbuf_printf(&sql->text, "%s%s = luamig_s.luamig_%zu%s%s", i > 0 ? ", " : "",
-                      column->ident, first + i, column->array ? "::" : "",
-                      column->array ? column->type : "");
+        strbuf_printf(&sql->text, "%s%s = ", i > 0 ? ", " : "", t->sets[i].ident);
+        add_value(sql, t->key_count + 1 + i, &t->sets[i]);
     }
     strbuf_puts(&sql->text, " FROM ");
     add_arrays(sql, t->key_count + 1 + t->set_count, numbered);

@@ -7,16 +7,20 @@
 #ifndef LUAMIG_BACKFILL_WRITE_H
 #define LUAMIG_BACKFILL_WRITE_H
 
+#include "backfill/packed.h"
 #include "backfill/rows.h"
 #include "backfill/target.h"
 #include "backfill/walk.h"
 #include "base/arena.h"
-#include "base/strbuf.h"
 #include "pg/exec.h"
 
-/* Rows to be written: an array literal for each column of key, xmin and set. */
+/*
+ * Rows to be written: an array for each column of key, xmin and set. Where it is neither of
+ * integers nor of xmin, its elements are texts, which the server casts: array columns are
+ * so, too, as unnest() flattens arrays of arrays (measured).
+ */
 struct changes {
-    struct strbuf *columns;
+    struct packed *columns;
     size_t keys, width; /* columns */
     size_t count;
     size_t *rows; /* which one of struct rows each is */
