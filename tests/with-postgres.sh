@@ -8,7 +8,10 @@
 set -eu
 
 newest() { find /usr/lib/postgresql -mindepth 2 -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -1; }
-PG_BINDIR=${PG_BINDIR:-$(newest)}
+debian=$(newest)
+PG_BINDIR=${PG_BINDIR:-$debian}
+# Debian's /usr/bin/psql is a Perl script that looks for this one; specs start it thousands of times.
+[ -z "$debian" ] || PATH=$debian:$PATH
 dir=$(mktemp -d "${TMPDIR:-/tmp}/luamig-pg.XXXXXX")
 owner=$(id -un)
 [ "$(id -u)" -ne 0 ] || owner=postgres
@@ -68,5 +71,5 @@ LUAMIG_TEST_DIR=$dir
 major=$("$PG_BINDIR/postgres" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 LUAMIG_TEST_CREATE=
 [ "$major" -lt 15 ] || LUAMIG_TEST_CREATE='STRATEGY FILE_COPY'
-export LUAMIG_TEST_URL LUAMIG_TEST_TCP_URL LUAMIG_TEST_DIR LUAMIG_TEST_CREATE PG_BINDIR
+export LUAMIG_TEST_URL LUAMIG_TEST_TCP_URL LUAMIG_TEST_DIR LUAMIG_TEST_CREATE PG_BINDIR PATH
 "$@"
