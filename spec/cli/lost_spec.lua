@@ -101,6 +101,21 @@ describe("a connection that is lost", function()
         assert.equal("1,2,3,4", s:marks())
     end)
 
+    it("of a version's own lock whose session still stands in the server: that one is ended", function()
+        s:file("2_x.up.sql", "-- luamig: no-transaction background\nCREATE SEQUENCE IF NOT EXISTS tries;\n" .. SLOW)
+        local p = s:start("up", "--only", "2")
+        s:runs("pg_sleep")
+        -- Beside the run lock, and therefore the younger one.
+        local holder = s:backends(support.HOLDS_LOCK, "(array_agg(pid ORDER BY backend_start DESC))[1]")
+        os.execute("kill -STOP " .. holder) -- it neither answers nor notices anything
+        kill_work()
+        p:says("waiting for pid " .. holder .. ", whose connection was lost")
+        os.execute("kill -CONT " .. holder)
+        local r = p:wait(20)
+        assert.equal(0, r.status, r.err)
+        assert.equal("2", s:applied())
+    end)
+
     it("before a run that is undone: it is connected again for the undo", function()
         s:files { ["1_a.up.sql"] = "INSERT INTO marks VALUES (1);", ["1_a.down.sql"] = "DELETE FROM marks;",
             ["2_b.up.sql"] = "SELECT pg_terminate_backend(pg_backend_pid());", ["2_b.down.sql"] = "" }

@@ -194,13 +194,12 @@ end_orphans(struct migrator *m, const struct orphans *orphans, struct error *err
 
 /* Whoever has our fence is our own lost session: the server may not know yet. */
 static bool
-end_holder(struct migrator *m, struct error *err)
+end_holder(struct migrator *m, uint64_t fence, struct error *err)
 {
-    const char *high =
-        arena_printf(m->arena, "%" PRIu32, (uint32_t)(m->lock.fence >> 32));
-    const char *low = arena_printf(m->arena, "%" PRIu32, (uint32_t)m->lock.fence);
+    const char *high = arena_printf(m->arena, "%" PRIu32, (uint32_t)(fence >> 32));
+    const char *low = arena_printf(m->arena, "%" PRIu32, (uint32_t)fence);
 
-    if (m->server.pooled)
+    if (m->server.pooled || m->settings->lock != LOCK_ADVISORY)
         return true;
     return end_backends(m,
                         "SELECT l.pid, pg_catalog.pg_terminate_backend(l.pid)"
@@ -255,7 +254,7 @@ first_lock_again(struct migrator *m, struct error *err)
         return true;
     session_close(&m->server.lock);
     m->server.lock_lost = NULL;
-    return !m->locked || (end_holder(m, err) && wait_for_lock(m, err));
+    return !m->locked || (end_holder(m, m->lock.fence, err) && wait_for_lock(m, err));
 }
 
 /* The second one is given back first, held or lost: it is taken again as it was the first time. */
@@ -267,7 +266,8 @@ lock_again(struct migrator *m, struct error *err)
 
     own_lock_end_second(m, "failed");
     return first_lock_again(m, err) &&
-           (!had || content == NULL || own_lock_beside(m, content->migration, err));
+           (!had || (end_holder(m, m->second.lock.fence, err) &&
+                     (content == NULL || own_lock_beside(m, content->migration, err))));
 }
 
 /*

@@ -10,6 +10,8 @@
 #include "pg/polling.h"
 #include "pg/pooler.h"
 
+#define RELEASE_WITHIN 1000 /* ms; closing the connection frees it as well */
+
 uint64_t
 lock_key(const struct table_name *table)
 {
@@ -130,17 +132,27 @@ lock_try(struct server *server, uint64_t key, uint64_t fence, bool *had,
     return ok;
 }
 
+static void
+unlock(struct session *lock)
+{
+    struct error err = { 0 };
+
+    if (PQtransactionStatus(lock->conn) == PQTRANS_IDLE)
+        exec_command(lock, "SELECT pg_catalog.pg_advisory_unlock_all()", NULL, &err);
+    else
+        exec_rollback(lock, &err);
+}
+
+/* A connection that is gone without a word would be waited for, and for ever. */
 void
 lock_release(struct server *server)
 {
-    struct session *lock = &server->lock;
-    struct error err = { 0 };
+    struct stop *outer = server->stop, brief = { 0 };
 
-    if (lock->conn != NULL && server->lock_lost == NULL) {
-        if (PQtransactionStatus(lock->conn) == PQTRANS_IDLE)
-            exec_command(lock, "SELECT pg_catalog.pg_advisory_unlock_all()", NULL, &err);
-        else
-            exec_rollback(lock, &err);
-    }
-    session_close(lock);
+    stop_limit(&brief, LIMIT_GRACE, RELEASE_WITHIN);
+    server->stop = &brief;
+    if (server->lock.conn != NULL && server->lock_lost == NULL)
+        unlock(&server->lock);
+    server->stop = outer;
+    session_close(&server->lock);
 }

@@ -31,7 +31,7 @@ bool lock_acquire(struct server *server, uint64_t key, uint64_t fence, struct er
 bool lock_try(struct server *server, uint64_t key, uint64_t fence, bool *had,
               struct error *err);
 
-/* Gives it back and ends its connection. */
+/* Gives it back and ends its connection; within two seconds, whatever the server does. */
 void lock_release(struct server *server);
 
 #endif

@@ -10,7 +10,7 @@
 #define CANCEL_REPEAT 50   /* a backend between two messages drops a cancel (measured) */
 #define CANCEL_GIVE_UP                                                                   \
     10000                 /* a server that does not answer a cancel for so long is gone */
-#define QUEUE_GIVE_UP 500 /* a pooler drops a cancel of who waits for a backend */
+#define BRIEF_GIVE_UP 500 /* a pooler drops a cancel of who waits for a backend */
 #define PING_EVERY    30000
 
 struct wait
@@ -94,15 +94,19 @@ is_cancelled(const struct wait *wait)
     return wait->cause != STOP_NONE || wait->lock_lost;
 }
 
-/* In a pooler's queue there is nothing to cancel, and a question that may be dropped. */
+/*
+ * In a pooler's queue there is nothing to cancel, and a question that may be dropped; a lock's
+ * session is as well ended as answered.
+ */
 static bool
 is_given_up(const struct wait *wait, int64_t now)
 {
     const struct server *server = wait->session->server;
     bool queued = (server->pooled || !server->met) && !wait->linked;
+    bool brief = queued || wait->session->role == SESSION_LOCK;
 
     return is_cancelled(wait) &&
-           now - wait->cancelled > (queued ? QUEUE_GIVE_UP : CANCEL_GIVE_UP);
+           now - wait->cancelled > (brief ? BRIEF_GIVE_UP : CANCEL_GIVE_UP);
 }
 
 static int64_t
