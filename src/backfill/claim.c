@@ -122,26 +122,16 @@ number(int64_t n, struct arena *arena)
     return arena_printf(arena, "%" PRId64, n);
 }
 
-bool
-claim_count(const struct claim *claim, const struct claim_counts *counts,
-            struct error *err)
+const char *
+claim_count_sql(const struct claim *claim, struct arena *arena)
 {
-    struct arena arena = { 0 };
-    const char *more[] = { number(counts->written, &arena),
-                           number(counts->conflicts, &arena),
-                           number(counts->suppressed, &arena) };
-    const char *sql =
-        arena_printf(&arena,
-                     "UPDATE %s b SET written = written + $5::pg_catalog.int8,"
-                     " conflicts = conflicts + $6::pg_catalog.int8,"
-                     " suppressed = suppressed + $7::pg_catalog.int8,"
-                     " errors = (SELECT count(*) FROM %s e WHERE e.version = b.version"
-                     " AND e.direction = b.direction AND e.name = b.name)" OURS,
-                     claim->backfills, claim->errors);
-    bool ok = run(claim, sql, more, 3, err);
-
-    arena_release(&arena);
-    return ok;
+    return arena_printf(arena,
+                        "UPDATE %s b SET written = written + $5::pg_catalog.int8,"
+                        " conflicts = conflicts + $6::pg_catalog.int8,"
+                        " suppressed = suppressed + $7::pg_catalog.int8,"
+                        " errors = (SELECT count(*) FROM %s e WHERE e.version = b.version"
+                        " AND e.direction = b.direction AND e.name = b.name)" OURS,
+                        claim->backfills, claim->errors);
 }
 
 /* Behind the fence: the row is locked, so the token needs no second look. */

@@ -45,6 +45,12 @@ bool claim_read(const struct claim *claim, struct arena *arena, bool *found,
 const char *claim_fence_sql(const struct claim *claim, struct arena *arena);
 const char *claim_advance_sql(const struct claim *claim, struct arena *arena);
 
+/*
+ * UPDATE that adds what a batch found beside its rows, $5 written, $6 conflicts, $7
+ * suppressed, and counts the errors table anew.
+ */
+const char *claim_count_sql(const struct claim *claim, struct arena *arena);
+
 /* Parameters: the claim's and so many more. */
 struct pg_params claim_params(const struct claim *claim, const char *const *more,
                               int count, struct arena *arena);
@@ -53,10 +59,6 @@ struct pg_params claim_params(const struct claim *claim, const char *const *more
 struct claim_counts {
     int64_t written, conflicts, suppressed;
 };
-
-/* Adds the counts, and counts the errors table anew. */
-bool claim_count(const struct claim *claim, const struct claim_counts *counts,
-                 struct error *err);
 
 /* Writes a row that failed; key is a cursor. */
 bool claim_add_error(const struct claim *claim, const char *key, const char *message,

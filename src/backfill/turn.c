@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -33,6 +34,8 @@ struct turn {
     bool fenced, advanced, committed;
     bool conflict;       /* not all rows were written, and nobody knows which */
     const char *written; /* numbers of the rows that were, if not all were */
+    bool counting;       /* there are late counts to be added */
+    struct claim_counts late;
 };
 
 static int64_t
@@ -258,23 +261,36 @@ static bool
 settle(struct turn *t)
 {
     struct backfill *b = t->b;
-    struct claim_counts late = { 0 };
-    struct claim_counts *counts = &t->out->counts;
+    struct claim_counts *counts = &t->out->counts, *late = &t->late;
+    bool failed;
 
     if (t->written != NULL &&
-        (!conflicts_settle(b, t->now, t->written, &late, t->err) ||
+        (!conflicts_settle(b, t->now, t->written, late, t->err) ||
          !exec_command(b->env->work, "SET CONSTRAINTS ALL IMMEDIATE", NULL, t->err)))
         return false;
-    counts->written += late.written;
-    counts->conflicts = late.conflicts;
-    counts->suppressed = late.suppressed;
+    counts->written += late->written;
+    counts->conflicts = late->conflicts;
+    counts->suppressed = late->suppressed;
     if (b->spec->kind != BACKFILL_MAP || t->now->retry)
-        late.written = counts->written;
-    if (t->written == NULL && late.written == 0 && t->now->errors == NULL &&
-        !t->now->retry)
-        return true;
-    return backfill_role(b, role_own, t->err) && write_errors(t) &&
-           claim_count(&b->claim, &late, t->err) && backfill_role(b, role_file, t->err);
+        late->written = counts->written;
+    failed = t->now->errors != NULL || t->now->retry;
+    t->counting = t->written != NULL || late->written != 0 || failed;
+    return !failed || (backfill_role(b, role_own, t->err) && write_errors(t) &&
+                       backfill_role(b, role_file, t->err));
+}
+
+/* It travels with COMMIT. */
+static void
+send_count(struct turn *t)
+{
+    const struct claim *claim = &t->b->claim;
+    const char *more[] = { arena_printf(&t->arena, "%" PRId64, t->late.written),
+                           arena_printf(&t->arena, "%" PRId64, t->late.conflicts),
+                           arena_printf(&t->arena, "%" PRId64, t->late.suppressed) };
+
+    if (t->counting)
+        send_own(t, ITEM_SETTING, claim_count_sql(claim, &t->arena),
+                 claim_params(claim, more, 3, &t->arena));
 }
 
 /* Behind the first Sync: all is well, or it is not committed. */
@@ -305,6 +321,7 @@ send_commit(struct turn *t)
     if (t->now != NULL)
         throttle_ask(&t->b->throttle);
     talk_begin(&t->talk);
+    send_count(t);
     send_resets(t);
     talk_send(&t->talk, ITEM_COMMIT, "COMMIT", NULL);
     talk_sync(&t->talk);
