@@ -176,23 +176,59 @@ describe("statements mode #server", function()
         assert.is_true(s:has('o."t_A"'))
     end)
 
-    it("resumes a build that was killed: the orphan is waited for, the leftover dropped", function()
-        s:sql("CREATE TABLE t (a int); INSERT INTO t VALUES (1)")
-        local other = s:session()
-        other:sql("BEGIN; INSERT INTO t VALUES (2)")
-        s:file("1_a.up.sql", "CREATE INDEX CONCURRENTLY t_a ON t (a);")
-        local first = s:start("up")
-        support.eventually(function() return s:has("t_a") end)
-        first:kill("KILL")
-        first:wait()
-        local second = s:start("up")
-        support.sleep(0.5)
-        other:sql("COMMIT")
-        local r = second:wait()
-        assert.equal(0, r.status, r.err)
-        assert.is_true(s:is_valid("t_a"))
-        assert.equal("1", s:sql("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass"))
+    -- Neither the index that was there before nor the invalid one that somebody else left is meant.
+    local function killed_unnamed()
+        s:sql("CREATE TABLE t (a int); CREATE INDEX ON t (a); CREATE INDEX t_a_idx9 ON t (a);"
+            .. "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 't_a_idx9'::regclass")
+        killed_in("CREATE INDEX CONCURRENTLY ON t (a)")
+        s:sql("DROP INDEX t_a_idx1; CREATE INDEX ON t (a)")
+    end
+
+    local function indexes()
+        return s:sql("SELECT string_agg(concat(indexrelid::regclass, ' ', indisvalid), ', '"
+            .. " ORDER BY indexrelid::regclass::text)"
+            .. " FROM pg_index WHERE indrelid = 't'::regclass")
+    end
+
+    it("drops what a killed build without a name left, and nothing else", function()
+        killed_unnamed()
+        s:sql("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 't_a_idx1'::regclass")
+        s:expect(0, "up")
+        assert.equal("t_a_idx t, t_a_idx1 t, t_a_idx9 f", indexes())
     end)
+
+    it("does not build again without a name what was built before the kill", function()
+        killed_unnamed()
+        assert.matches("statement 2: run %x+ had built index t_a_idx1", s:expect(0, "up").err)
+        assert.equal("t_a_idx t, t_a_idx1 t, t_a_idx9 f", indexes())
+    end)
+
+    it("asks where it cannot tell which index without a name was built", function()
+        killed_unnamed()
+        s:sql("CREATE INDEX ON t (a)")
+        assert.matches("repair 1 %-%-statement 2 %-%-done, or %-%-again", s:expect(9, "up").err)
+    end)
+
+    for name, text in pairs { t_a = "CREATE INDEX CONCURRENTLY t_a ON t (a);",
+        t_a_idx = "CREATE INDEX CONCURRENTLY ON t (a);" } do
+        it("resumes a build that was killed: the orphan is waited for, the leftover dropped: " .. name, function()
+            s:sql("CREATE TABLE t (a int); INSERT INTO t VALUES (1)")
+            local other = s:session()
+            other:sql("BEGIN; INSERT INTO t VALUES (2)")
+            s:file("1_a.up.sql", text)
+            local first = s:start("up")
+            support.eventually(function() return s:has(name) end)
+            first:kill("KILL")
+            first:wait()
+            local second = s:start("up")
+            support.sleep(0.5)
+            other:sql("COMMIT")
+            local r = second:wait()
+            assert.equal(0, r.status, r.err)
+            assert.is_true(s:is_valid(name))
+            assert.equal("1", s:sql("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass"))
+        end)
+    end
 end)
 
 describe("CREATE INDEX CONCURRENTLY while seven other instances wait", function()

@@ -1,5 +1,6 @@
 #include "engine/resume.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -92,6 +93,18 @@ ask(const struct resume *r, const char *sql, const char *name, bool *yes,
     return true;
 }
 
+static enum resume_action
+question(const struct resume *r, struct error *err)
+{
+    error_set(err, ERROR_SQL,
+              "statement %zu was started by run %s; whether it finished is not known",
+              r->step->n, r->step->run);
+    error_hint(err,
+               "Look, then say so: luamig repair %s --statement %zu --done, or --again.",
+               r->content->migration->version_text, r->step->n);
+    return RESUME_QUESTION;
+}
+
 /*
  * Of the statement's own table: an index of the same name elsewhere on the search_path is
  * another. A table that is not named is found through the index.
@@ -134,10 +147,7 @@ is_of_reindex(const char *name)
                        strncmp(name + len - 6, "_ccold", 6) == 0);
 }
 
-/*
- * Drops what a killed build left, so that it can be built again. An unnamed one's leftover
- * cannot be told from another's and stays; `verify` names it. oid NULL: of a REINDEX.
- */
+/* Drops what a killed build left, so that it can be built again. oid NULL: of a REINDEX. */
 static bool
 drop_invalid(const struct resume *r, const char *oid, struct error *err)
 {
@@ -158,13 +168,76 @@ drop_invalid(const struct resume *r, const char *oid, struct error *err)
     return true;
 }
 
+/*
+ * What was built on the table since the statement was marked, under a name that the server
+ * made up: of table and columns, each cut to 28 bytes at most.
+ */
+static const char unnamed_sql[] =
+    "SELECT i.indexrelid, i.indisvalid, c.relname FROM pg_catalog.pg_index i"
+    " JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
+    " JOIN pg_catalog.pg_class t ON t.oid = i.indrelid"
+    " JOIN %s s ON s.version = %" PRId64 " AND s.direction = '%s' AND s.n = %zu"
+    " WHERE i.indrelid = pg_catalog.to_regclass($1)"
+    " AND pg_catalog.starts_with(c.relname, pg_catalog.left(t.relname, 28))"
+    " AND c.relname ~ '_idx[0-9]*$' AND pg_catalog.age(i.xmin) < pg_catalog.age(s.xmin)"
+    " ORDER BY i.indisvalid";
+
+static bool
+find_unnamed(const struct resume *r, PGresult **res, struct error *err)
+{
+    const char *sql = arena_printf(r->arena, unnamed_sql, migrator_table(r->m, "_steps"),
+                                   r->content->migration->version,
+                                   aftermath_direction(r->content), r->step->n);
+
+    return exec_query(&r->m->server.work, sql, PG_PARAMS(class_of(r)->relation), res,
+                      err);
+}
+
+static enum resume_action
+finish_unnamed(const struct resume *r, const char *name)
+{
+    migrator_notify(r->m,
+                    (struct event){
+                        .kind = EVENT_NOTICE,
+                        .level = PROBLEM_NOTE,
+                        .text = arena_printf(r->arena,
+                                             "statement %zu: run %s had built index %s",
+                                             r->step->n, r->step->run, name) });
+    return RESUME_FINISH;
+}
+
+/* An invalid one is what the killed build left; a valid one, if it is the only one, is it. */
+static enum resume_action
+decide_unnamed(const struct resume *r, struct error *err)
+{
+    enum resume_action action = RESUME_AGAIN;
+    PGresult *res;
+    int count;
+
+    if (!find_unnamed(r, &res, err))
+        return RESUME_FAILED;
+    count = PQntuples(res);
+    if (count > 0 && PQgetvalue(res, 0, 1)[0] == 'f') {
+        for (int i = 0; i < count && action == RESUME_AGAIN; i++) {
+            if (!drop_invalid(r, PQgetvalue(res, i, 0), err))
+                action = RESUME_FAILED;
+        }
+    } else if (count > 0) {
+        action = count > 1 ? question(r, err) : finish_unnamed(r, PQgetvalue(res, 0, 2));
+    }
+    PQclear(res);
+    return action;
+}
+
 static enum resume_action
 decide_index(const struct resume *r, struct error *err)
 {
     const char *oid = NULL;
     bool valid = false;
 
-    if (class_of(r)->index != NULL && !find_index(r, &oid, &valid, err))
+    if (class_of(r)->index == NULL)
+        return decide_unnamed(r, err);
+    if (!find_index(r, &oid, &valid, err))
         return RESUME_FAILED;
     if (valid)
         return RESUME_FINISH;
@@ -202,18 +275,6 @@ static const char subscription_sql[] =
 static const char index_sql[] = "SELECT pg_catalog.to_regclass($1) IS NOT NULL";
 static const char attached_sql[] = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_inherits i"
                                    " WHERE i.inhrelid = pg_catalog.to_regclass($1))";
-
-static enum resume_action
-question(const struct resume *r, struct error *err)
-{
-    error_set(err, ERROR_SQL,
-              "statement %zu was started by run %s; whether it finished is not known",
-              r->step->n, r->step->run);
-    error_hint(err,
-               "Look, then say so: luamig repair %s --statement %zu --done, or --again.",
-               r->content->migration->version_text, r->step->n);
-    return RESUME_QUESTION;
-}
 
 static enum resume_action
 decide_started(const struct resume *r, struct error *err)

@@ -24,6 +24,8 @@ static const struct kind {
     { "sql", "-- luamig: no-transaction\n"
              "INSERT INTO marks VALUES (@, 'a');\n"
              "CREATE INDEX CONCURRENTLY common_@ ON common (id, (@));\n"
+             "CREATE TABLE u_@ (id int);\n"
+             "CREATE INDEX CONCURRENTLY ON u_@ (id);\n"
              "UPDATE counter SET n = n + 1;\n" },
     { "sql", "ALTER TABLE common ADD c_@ int;\n"
              "INSERT INTO marks VALUES (@, 'a');\n"
