@@ -116,6 +116,7 @@ tests: $(UNITS) $(REPLAY) $(BUILD)/tests/proxy $(BUILD)/tests/bench/timed $(BUIL
 .SECONDARY:
 
 faults:
+	@$(MAKE) --no-print-directory deps FOR=test
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/proxy $(BUILD)/tests/faults/faults
 	@tests/faults/run.sh $(BUILD) $(if $(ONLY),'$(ONLY)')
 	@$(if $(ONLY),,tests/faults/backfill.sh $(BUILD))

@@ -203,6 +203,18 @@ describe("statements mode #server", function()
         assert.equal("t_a_idx t, t_a_idx1 t, t_a_idx9 f", indexes())
     end)
 
+    it("looks for what was built as the file's role, too", function()
+        s:sql("CREATE ROLE " .. s.name .. "; CREATE TABLE t (a int)")
+        local head = HEAD .. "SET ROLE " .. s.name .. ";\n"
+        s:sql("ALTER TABLE t OWNER TO " .. s.name .. "; GRANT CREATE ON SCHEMA public TO " .. s.name)
+        s:file("1_a.up.sql", head .. "CREATE INDEX CONCURRENTLY ON t (a);\nSELECT 1/0;")
+        s:expect(7, "up")
+        s:sql("UPDATE luamig.applied_migrations_steps SET state = 'started', pid = 0 WHERE n = 2")
+        s:file("1_a.up.sql", head .. "CREATE INDEX CONCURRENTLY ON t (a);\nSELECT 1;")
+        s:expect(0, "up")
+        s:sql("DROP OWNED BY " .. s.name .. "; DROP ROLE " .. s.name)
+    end)
+
     it("asks where it cannot tell which index without a name was built", function()
         killed_unnamed()
         s:sql("CREATE INDEX ON t (a)")

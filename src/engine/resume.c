@@ -1,6 +1,5 @@
 #include "engine/resume.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -170,28 +169,18 @@ drop_invalid(const struct resume *r, const char *oid, struct error *err)
 
 /*
  * What was built on the table since the statement was marked, under a name that the server
- * made up: of table and columns, each cut to 28 bytes at most.
+ * made up: of table and columns, each cut to 28 bytes at most. The file's role may be at
+ * work, which reads no table of luamig's.
  */
 static const char unnamed_sql[] =
     "SELECT i.indexrelid, i.indisvalid, c.relname FROM pg_catalog.pg_index i"
     " JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
     " JOIN pg_catalog.pg_class t ON t.oid = i.indrelid"
-    " JOIN %s s ON s.version = %" PRId64 " AND s.direction = '%s' AND s.n = %zu"
     " WHERE i.indrelid = pg_catalog.to_regclass($1)"
     " AND pg_catalog.starts_with(c.relname, pg_catalog.left(t.relname, 28))"
-    " AND c.relname ~ '_idx[0-9]*$' AND pg_catalog.age(i.xmin) < pg_catalog.age(s.xmin)"
+    " AND c.relname ~ '_idx[0-9]*$'"
+    " AND pg_catalog.age(i.xmin) < pg_catalog.age($2::pg_catalog.xid)"
     " ORDER BY i.indisvalid";
-
-static bool
-find_unnamed(const struct resume *r, PGresult **res, struct error *err)
-{
-    const char *sql = arena_printf(r->arena, unnamed_sql, migrator_table(r->m, "_steps"),
-                                   r->content->migration->version,
-                                   aftermath_direction(r->content), r->step->n);
-
-    return exec_query(&r->m->server.work, sql, PG_PARAMS(class_of(r)->relation), res,
-                      err);
-}
 
 static enum resume_action
 finish_unnamed(const struct resume *r, const char *name)
@@ -214,7 +203,8 @@ decide_unnamed(const struct resume *r, struct error *err)
     PGresult *res;
     int count;
 
-    if (!find_unnamed(r, &res, err))
+    if (!exec_query(&r->m->server.work, unnamed_sql,
+                    PG_PARAMS(class_of(r)->relation, r->step->written), &res, err))
         return RESUME_FAILED;
     count = PQntuples(res);
     if (count > 0 && PQgetvalue(res, 0, 1)[0] == 'f') {

@@ -39,7 +39,7 @@ static const char read_columns[] =
     " AND CASE WHEN s.backend_start IS NULL THEN a.state = 'active'"
     " AND pg_catalog.starts_with(a.application_name,"
     " pg_catalog.concat('luamig ', s.run, ' '))"
-    " ELSE a.pid = s.pid AND a.backend_start = s.backend_start END LIMIT 1)";
+    " ELSE a.pid = s.pid AND a.backend_start = s.backend_start END LIMIT 1), s.xmin";
 
 bool
 steps_read(struct session *session, const char *ident, int64_t version,
@@ -65,7 +65,8 @@ steps_read(struct session *session, const char *ident, int64_t version,
                            .hash = arena_strdup(arena, PQgetvalue(res, row, 2)),
                            .run = arena_strdup(arena, PQgetvalue(res, row, 3)),
                            .name = arena_strdup(arena, PQgetvalue(res, row, 4)),
-                           .worker = arena_strdup(arena, exec_value(res, row, 5)) };
+                           .worker = arena_strdup(arena, exec_value(res, row, 5)),
+                           .written = arena_strdup(arena, PQgetvalue(res, row, 6)) };
     }
     PQclear(res);
     return true;

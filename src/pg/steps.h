@@ -20,7 +20,8 @@ struct step {
     const char *hash; /* SHA-256 of its text */
     const char *name; /* the migration's; of a db:step its own */
     const char *run;
-    const char *worker; /* "pid 4711": the backend that started it, if it still runs */
+    const char *worker;  /* "pid 4711": the backend that started it, if it still runs */
+    const char *written; /* the transaction that wrote the row */
 };
 
 /* Creates the table if it is not there. */

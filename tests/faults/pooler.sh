@@ -24,5 +24,12 @@ CONF
 set -- "$(command -v pgbouncer || echo /usr/sbin/pgbouncer)" -q -d ini
 [ "$(id -u)" -ne 0 ] || set -- setpriv --reuid=postgres --regid=postgres --clear-groups -- "$@"
 "$@" >/dev/null 2>&1
-until [ -s pid ] && [ -S .s.PGSQL.6432 ]; do sleep 0.05; done
-cat pid
+for _ in $(seq 200); do
+    if [ -s pid ] && [ -S .s.PGSQL.6432 ]; then
+        cat pid
+        exit
+    fi
+    sleep 0.05
+done
+cat log >&2
+exit 1
