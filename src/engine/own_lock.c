@@ -104,6 +104,7 @@ own_lock_end_second(struct migrator *m, const char *outcome)
 {
     struct second_lock *second = &m->second;
 
+    second->server.work = m->server.work; /* it may have been connected again meanwhile */
     if (second->held && m->settings->lock == LOCK_LEASE)
         lease_release(&second->server, &second->lock.lease, outcome);
     else if (second->held)
