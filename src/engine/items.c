@@ -25,14 +25,6 @@ items_add(struct items *items, enum item_mark mark, const char *sql,
                                        .backend = mark == ITEM_PROLOGUE });
 }
 
-static bool
-is_last(const struct sql_file *file, const struct sql_statement *s)
-{
-    const char *rest = file->text + s->offset + s->length;
-
-    return rest + strspn(rest, "; \t\r\n") == file->text + file->size;
-}
-
 void
 items_add_statement(struct items *items, const struct sql_file *file, size_t n)
 {
@@ -40,7 +32,7 @@ items_add_statement(struct items *items, const struct sql_file *file, size_t n)
 
     add(items, (struct pipeline_item){ .sql = file->text + s->offset,
                                        .length = s->length,
-                                       .last = is_last(file, s),
+                                       .writable = true,
                                        .statement = n,
                                        .flush = true,
                                        .copy_data = s->copy_data,

@@ -26,10 +26,22 @@ struct run {
 
 /* Of what is large libpq makes two copies; a third is one too many. */
 static bool
+send_in_place(struct run *run, const struct pipeline_item *item)
+{
+    char *end = (char *)(uintptr_t)item->sql + item->length, behind = *end;
+    bool ok;
+
+    *end = '\0';
+    ok = exec_send(run->conn, item->sql, item->params);
+    *end = behind;
+    return ok;
+}
+
+static bool
 send_item(struct run *run, const struct pipeline_item *item)
 {
-    if (item->last && item->length > LARGE)
-        return exec_send(run->conn, item->sql, item->params);
+    if (item->writable && item->length > LARGE)
+        return send_in_place(run, item);
     strbuf_reset(&run->sql);
     strbuf_add(&run->sql, item->sql, item->length);
     return exec_send(run->conn, run->sql.text, item->params);

@@ -22,8 +22,8 @@ struct pipeline_item {
     int mark;                       /* the caller's: which of its own statements */
     bool flush;                     /* its answer is wanted at once */
     bool backend;                   /* it answers with the backend's pid */
-    bool last;             /* but for blanks and `;` a NUL ends it: it needs no copy */
-    const char *copy_data; /* for COPY ... FROM STDIN; NULL: none */
+    bool writable;                  /* a NUL may stand behind it for a moment */
+    const char *copy_data;          /* for COPY ... FROM STDIN; NULL: none */
     size_t copy_length;
 };
 
