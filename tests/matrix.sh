@@ -1,7 +1,7 @@
 #!/bin/sh
 # matrix.sh BUILD - the specs on each server whose programs are in a folder of PG_BINDIRS
 #
-# Three at a time (JOBS): specs mostly wait. TAGS=server runs only the specs that depend on the
+# Five at a time (JOBS): specs mostly wait. TAGS=server runs only the specs that depend on the
 # server's version, SPECS="spec/cli/up_spec.lua" only those of some files. Prints what failed and
 # a line for each server, then `N passed, N failed`; exits non-zero if anything failed or nothing
 # ran.
@@ -36,6 +36,6 @@ if [ -z "${PG_BINDIRS:-}" ]; then
 fi
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-echo "$PG_BINDIRS" | xargs -n 1 -P "${JOBS:-3}" "$0" one "$1" "$out"
+echo "$PG_BINDIRS" | xargs -n 1 -P "${JOBS:-5}" "$0" one "$1" "$out"
 cat "$out"/*/count | awk '{ passed += $1; failed += $2 }
     END { printf "%d passed, %d failed\n", passed, failed; exit failed > 0 || passed == 0 }'
