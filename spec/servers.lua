@@ -2,27 +2,9 @@
 -- has a drop().
 local shell = require "shell"
 
-local quote, read_file, write_file = shell.quote, shell.read_file, shell.write_file
-local capture, eventually = shell.capture, shell.eventually
+local quote, capture = shell.quote, shell.capture
 
 local servers = {}
-
-local POOL = [[
-[databases]
-* = host=%s port=%s
-[pgbouncer]
-unix_socket_dir = %s
-listen_addr =
-listen_port = 6432
-auth_type = trust
-auth_file = %s/users
-admin_users = postgres
-pool_mode = %s
-default_pool_size = %d
-logfile = %s/log
-pidfile = %s/pid
-%s
-]]
 
 local Pool = {}
 Pool.__index = Pool
@@ -32,17 +14,12 @@ function servers.pool(scratch, options)
     options = options or {}
     scratch.count = scratch.count + 1
     local dir = ("%s/pool.%d"):format(scratch.dir, scratch.count)
-    os.execute(("mkdir -m 777 %s && chmod 755 %s"):format(quote(dir), quote(scratch.dir)))
-    write_file(dir .. "/users", '"postgres" ""\n')
-    write_file(dir .. "/ini", POOL:format(scratch.url:match("host=([^&]*)"), scratch.url:match("port=(%d+)"),
-        dir, dir, options.mode or "transaction", options.size or 5, dir, dir, options.settings or ""))
-    -- It refuses to run as root.
-    os.execute(("%s $(command -v pgbouncer || echo /usr/sbin/pgbouncer) -q -d %s"):format(
-        capture("id -u") == "0" and "setpriv --reuid=postgres --regid=postgres --clear-groups --" or "",
-        quote(dir .. "/ini")))
-    local pool = setmetatable({ dir = dir, scratch = scratch }, Pool)
+    os.execute("chmod 755 " .. quote(scratch.dir))
+    local pool = setmetatable({ scratch = scratch }, Pool)
+    pool.pid = assert(tonumber(capture(("LUAMIG_TEST_DIR=%s LUAMIG_TEST_URL=%s tests/faults/pooler.sh %s %d %s %s")
+        :format(quote(scratch.url:match("host=([^&]*)")), quote(scratch.url), options.mode or "transaction",
+            options.size or 5, quote(dir), quote(options.settings or "")))), "PgBouncer did not start")
     pool.url = ("postgresql:///%s?host=%s&port=6432&user=postgres"):format(scratch.name, dir)
-    pool.pid = eventually(function() return tonumber(read_file(dir .. "/pid")) end, "PgBouncer")
     return pool
 end
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# pooler.sh MODE SIZE DIR - starts a PgBouncer in front of the server of with-postgres.sh, with
-# its socket in DIR; prints its pid
+# pooler.sh MODE SIZE DIR [SETTINGS] - starts a PgBouncer in front of the server of
+# with-postgres.sh, with its socket in DIR and these lines in its file; prints its pid
 set -eu
 port=${LUAMIG_TEST_URL##*port=}
 mkdir -m 777 -p "$3"
@@ -16,10 +16,12 @@ listen_addr =
 listen_port = 6432
 auth_type = trust
 auth_file = $3/users
+admin_users = postgres
 pool_mode = $1
 default_pool_size = $2
 logfile = $3/log
 pidfile = $3/pid
+${4:-}
 CONF
 set -- "$(command -v pgbouncer || echo /usr/sbin/pgbouncer)" -q -d ini
 [ "$(id -u)" -ne 0 ] || set -- setpriv --reuid=postgres --regid=postgres --clear-groups -- "$@"
